@@ -1,0 +1,129 @@
+// A cell: one incarnation of a behaviour, while it handles mail.
+//
+// L1. What a handler gives back decides how it is run: a value at once, a promise by `then`, an Effect on a fiber.
+// L2. A declared error is an answer. Any other failure ends the cell, unless the message had been aborted before.
+// L3. Bad input never reaches a handler, and never ends the cell (promise 7).
+
+import { Cause, Context, Effect, Exit, type Fiber } from "effect"
+import type { Job } from "../messaging/job.ts"
+import type { Receiver } from "../messaging/mailbox.ts"
+import { type Compiled, type CompiledMessage, Mismatch } from "../protocol/codec.ts"
+import { Rejected } from "../protocol/errors.ts"
+import { JobContext } from "./context.ts"
+import { CurrentJob, runAs } from "./current.ts"
+
+/** Handlers without their types: by the time mail is handled, the compiler has done its part. */
+export type AnyHandlers = { readonly [name: string]: (payload: unknown, context: JobContext) => unknown }
+
+export interface CellOptions {
+  readonly messages: ReadonlyMap<string, CompiledMessage>
+  readonly handlers: AnyHandlers
+  /** The services that Effect handlers need. */
+  readonly services: Context.Context<never>
+  /** Called once, when a handler crashed. */
+  readonly crashed: (error: unknown) => void
+}
+
+export class Cell implements Receiver {
+  readonly #options: CellOptions
+  #over = false
+
+  constructor(options: CellOptions) {
+    this.#options = options
+  }
+
+  start(job: Job): void {
+    const { item } = job
+    const message = this.#options.messages.get(item.name)
+    if (message === undefined)
+      return job.reject(new Rejected({ why: `there is no message ${JSON.stringify(item.name)}` }))
+    if (message.kind === "later") {
+      return job.reject(new Rejected({ why: `${item.name} is ${message.what}, which this version does not carry yet` }))
+    }
+    // A plain client may leave a reply queue in a tell; an ask without one is handled like a tell.
+    let payload: unknown
+    try {
+      payload = message.payload.decode(item.payload)
+    } catch (error) {
+      return job.reject(new Rejected({ why: `${item.name}: ${messageOf(error)}` }))
+    }
+    this.#handle(job, message, payload)
+  }
+
+  crash(job: Job, error: unknown): void {
+    if (!job.running) return
+    job.crash(error)
+    if (this.#over) return
+    this.#over = true
+    this.#options.crashed(error)
+  }
+
+  /** Takes a turn among the messages for something else than mail: a timer's tick. */
+  async turn(run: () => void | Promise<void>): Promise<void> {
+    try {
+      await run()
+    } catch (error) {
+      if (this.#over) return
+      this.#over = true
+      this.#options.crashed(error)
+    }
+  }
+
+  #handle(job: Job, message: Compiled, payload: unknown): void {
+    let result: unknown
+    try {
+      result = runAs(job, () => this.#options.handlers[job.item.name]?.(payload, new JobContext(job)))
+    } catch (error) {
+      return this.#failed(job, message, error)
+    }
+    if (Effect.isEffect(result)) return this.#fork(job, message, result as Effect.Effect<unknown, unknown>)
+    if (!isThenable(result)) return this.#succeeded(job, message, result)
+    result.then(
+      (value) => this.#succeeded(job, message, value),
+      (error) => this.#failed(job, message, error),
+    )
+  }
+
+  #fork(job: Job, message: Compiled, effect: Effect.Effect<unknown, unknown>): void {
+    const services = Context.add(this.#options.services, CurrentJob, job)
+    const fiber: Fiber.Fiber<unknown, unknown> = Effect.runForkWith(services)(effect)
+    job.onAbort(() => fiber.interruptUnsafe())
+    fiber.addObserver((exit) => {
+      if (Exit.isSuccess(exit)) this.#succeeded(job, message, exit.value)
+      else this.#failed(job, message, Cause.squash(exit.cause))
+    })
+  }
+
+  #succeeded(job: Job, message: Compiled, value: unknown): void {
+    if (message.kind === "tell") return job.answer(undefined)
+    let encoded: unknown
+    try {
+      encoded = message.reply.encode(value)
+    } catch (error) {
+      return this.crash(
+        job,
+        new Mismatch(`the reply of ${job.item.name} is not what its protocol says: ${messageOf(error)}`),
+      )
+    }
+    job.answer({ tag: "value", value: encoded })
+  }
+
+  #failed(job: Job, message: Compiled, error: unknown): void {
+    if (error instanceof Rejected) return job.reject(error)
+    if (message.isDeclared(error)) {
+      try {
+        return job.answer({ tag: "declared", error: message.error.encode(error) })
+      } catch (mismatch) {
+        return this.crash(job, mismatch)
+      }
+    }
+    // Nobody waits for an aborted message: that its handler gave up is what was asked of it.
+    if (job.aborted !== undefined) return job.answer(undefined)
+    this.crash(job, error)
+  }
+}
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

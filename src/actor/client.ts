@@ -1,0 +1,169 @@
+// The client of an actor: a plain object built from its protocol, with a function for every message.
+//
+// N1. A value is checked by its slot before it leaves, and again when it arrives.
+
+import { Duration, Effect, Stream } from "effect"
+import { ask, askError, type Call, tell } from "../messaging/calls.ts"
+import type { Job } from "../messaging/job.ts"
+import type { Node } from "../messaging/node.ts"
+import type { CallOptions, EffectClient, Outcome, Ref } from "../protocol/client.ts"
+import { type Compiled, compiled } from "../protocol/codec.ts"
+import { type AskError, type AskReason, Cancelled, NotYet, Rejected } from "../protocol/errors.ts"
+import type { Ask, Message } from "../protocol/message.ts"
+import type { AnyProtocol } from "../protocol/protocol.ts"
+import type { MaybeStream, Slot } from "../protocol/slot.ts"
+import { type Address, format, invalid } from "../wire/address.ts"
+import { CurrentJob, currentJob } from "./current.ts"
+
+/** Who calls whom, and how long a call may take when neither it nor its protocol says. */
+export interface ClientOptions {
+  readonly node: Node
+  readonly to: Address
+  /** The address of the actor that calls; undefined for a plain program. */
+  readonly sender: string | undefined
+  /** ms. */
+  readonly askTimeout: number
+}
+
+type Settle = (outcome: Outcome<unknown, unknown>) => void
+type Dispatch = (
+  payload: unknown,
+  options: CallOptions | undefined,
+  parent: Job | undefined,
+  settle: Settle,
+) => () => void
+
+const nothing = () => {}
+
+/** One message of the protocol as a function that ends exactly once. */
+const dispatcher = (client: ClientOptions, name: string, message: Message, codec: Compiled): Dispatch => {
+  const declared = (message as Partial<Ask<MaybeStream, MaybeStream, Slot>>).options?.timeout
+  const usual = declared === undefined ? client.askTimeout : millis(declared)
+  return (payload, options, parent, settle) => {
+    const fail = (reason: AskReason) => settle({ ok: false, error: askError({ to: client.to, name }, reason) })
+    let json: unknown
+    try {
+      json = codec.payload.encode(payload)
+    } catch (error) {
+      fail(new Rejected({ why: error instanceof Error ? error.message : String(error) }))
+      return nothing
+    }
+    const { node, to, sender } = client
+    const timeout = options?.timeout === undefined ? usual : millis(options.timeout)
+    const call: Call = { to, name, payload: json, timeout, headers: options?.headers, parent, sender }
+    if (options?.signal?.aborted) {
+      fail(new Cancelled({}))
+      return nothing
+    }
+    if (codec.kind === "tell") {
+      return tell(node, call, (reason) =>
+        reason === undefined ? settle({ ok: true, value: undefined }) : fail(reason),
+      )
+    }
+    return ask(node, call, (outcome) => {
+      switch (outcome.tag) {
+        case "failed":
+          return fail(outcome.reason)
+        case "value":
+          return settleDecoded(() => ({ ok: true, value: codec.reply.decode(outcome.value) }), settle, fail)
+        case "declared":
+          return settleDecoded(() => ({ ok: false, error: codec.error.decode(outcome.error) }), settle, fail)
+      }
+    })
+  }
+}
+
+const settleDecoded = (decode: () => Outcome<unknown, unknown>, settle: Settle, fail: (reason: AskReason) => void) => {
+  let outcome: Outcome<unknown, unknown>
+  try {
+    outcome = decode()
+  } catch (error) {
+    return fail(new Rejected({ why: `the reply is not what the protocol says: ${String(error)}` }))
+  }
+  settle(outcome)
+}
+
+const millis = (input: Duration.Input): number => {
+  const ms = Duration.toMillis(Duration.fromInputUnsafe(input))
+  return Number.isFinite(ms) ? ms : Number.MAX_SAFE_INTEGER / 2
+}
+
+const promiseCall = (dispatch: Dispatch) => {
+  const start = (payload: unknown, options: CallOptions | undefined, settle: Settle) => {
+    const signal = options?.signal
+    if (signal === undefined) return void dispatch(payload, options, currentJob(), settle)
+    let onAbort: (() => void) | undefined
+    const cancel = dispatch(payload, options, currentJob(), (outcome) => {
+      if (onAbort !== undefined) signal.removeEventListener("abort", onAbort)
+      settle(outcome)
+    })
+    onAbort = cancel
+    signal.addEventListener("abort", cancel, { once: true })
+  }
+  const call = (payload: unknown, options?: CallOptions) =>
+    new Promise<unknown>((resolve, reject) =>
+      start(payload, options, (outcome) => (outcome.ok ? resolve(outcome.value) : reject(outcome.error))),
+    )
+  const outcome = (payload: unknown, options?: CallOptions) =>
+    new Promise<Outcome<unknown, unknown>>((resolve) => start(payload, options, resolve))
+  return Object.assign(call, { outcome })
+}
+
+const effectCall = (dispatch: Dispatch) => (payload: unknown, options?: CallOptions) =>
+  Effect.withFiber<unknown, unknown>((fiber) =>
+    Effect.callback((resume) => {
+      const cancel = dispatch(payload, options, fiber.getRef(CurrentJob), (outcome) =>
+        resume(outcome.ok ? Effect.succeed(outcome.value) : Effect.fail(outcome.error)),
+      )
+      return Effect.sync(cancel)
+    }),
+  )
+
+const notYet = (client: ClientOptions, name: string, what: string): AskError =>
+  askError({ to: client.to, name }, new NotYet({ what }))
+
+const build = (client: ClientOptions, protocol: AnyProtocol, face: Face): Record<string, unknown> => {
+  const wrong = invalid(client.to)
+  if (wrong !== undefined) throw new TypeError(wrong)
+  const calls: Record<string, unknown> = Object.create(null)
+  for (const [name, codec] of compiled(protocol)) {
+    const message = protocol.messages[name] as Message
+    calls[name] =
+      codec.kind === "later"
+        ? face.later(message, notYet(client, name, codec.what))
+        : face.call(dispatcher(client, name, message, codec))
+  }
+  return calls
+}
+
+interface Face {
+  readonly call: (dispatch: Dispatch) => unknown
+  readonly later: (message: Message, error: AskError) => unknown
+}
+
+const isMany = (message: Message): boolean =>
+  message.kind === "event" ||
+  (message.kind === "ask" && "kind" in (message as Ask<MaybeStream, MaybeStream, Slot>).reply)
+
+const promises: Face = {
+  call: promiseCall,
+  later: (message, error) => {
+    if (isMany(message)) {
+      return () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(error) }) })
+    }
+    return Object.assign(() => Promise.reject(error), { outcome: () => Promise.resolve({ ok: false, error }) })
+  },
+}
+
+const effects: Face = {
+  call: effectCall,
+  later: (message, error) => () => (isMany(message) ? Stream.fail(error) : Effect.fail(error)),
+}
+
+/** @throws TypeError when the address is badly formed. */
+export const promiseClient = <P extends AnyProtocol>(client: ClientOptions, protocol: P): Ref<P> =>
+  Object.assign(build(client, protocol, promises), { $address: format(client.to) }) as unknown as Ref<P>
+
+/** @throws TypeError when the address is badly formed. */
+export const effectClient = <P extends AnyProtocol>(client: ClientOptions, protocol: P): EffectClient<P["messages"]> =>
+  build(client, protocol, effects) as unknown as EffectClient<P["messages"]>

@@ -1,0 +1,22 @@
+// The job on whose behalf code runs: it gives nested calls their deadline and chain, and makes the ack wait for them.
+//
+// Promise code finds it by AsyncLocalStorage. An Effect fiber is resumed by a scheduler that is shared by all, so there
+// it is a reference in the fiber's own context.
+
+import { AsyncLocalStorage } from "node:async_hooks"
+import { Context } from "effect"
+import type { Job } from "../messaging/job.ts"
+
+const storage = new AsyncLocalStorage<Job>()
+
+/** Runs a handler of a job. */
+export const runAs = <A>(job: Job, handler: () => A): A => storage.run(job, handler)
+
+/** The job of promise code, while it is running. */
+export const currentJob = (): Job | undefined => {
+  const job = storage.getStore()
+  return job?.running ? job : undefined
+}
+
+/** The job of Effect code. */
+export const CurrentJob = Context.Reference<Job | undefined>("warren/CurrentJob", { defaultValue: () => undefined })

@@ -1,0 +1,87 @@
+// An actor: a protocol and its behaviour. `actor(protocol, handlers | factory, options)` is the only way to define one.
+
+import { type Duration, Effect, type Scope } from "effect"
+import type { Handled, Handlers, Needs } from "../protocol/handlers.ts"
+import type { Messages } from "../protocol/message.ts"
+import type { AnyProtocol } from "../protocol/protocol.ts"
+import type { Self } from "./self.ts"
+
+export interface ActorOptions {
+  /** `shared`: members compete for the mail (default). `single`: one leads, the others stand by; not carried yet. */
+  readonly clique?: "shared" | "single"
+  /** `durable` (default): a quorum queue. `transient`: a classic queue that goes, mail and all, when nobody uses it. */
+  readonly mailbox?: "durable" | "transient"
+  /** Messages handled at once by one member. Default 1: one after the other. */
+  readonly concurrency?: number | "unbounded"
+  /** Messages that may wait in the mailbox before senders get `MailboxFull`. Default 100,000. */
+  readonly capacity?: number
+  /** How often one message may be begun before it goes to the dead letters. Default 3. */
+  readonly maxDeliveries?: number
+  /** How long a handler may go on after its signal was aborted, before its cell is crashed. Default 60 seconds. */
+  readonly stuckAfter?: Duration.Input
+  /** How long a transient mailbox outlives its last member. Default 1 minute. */
+  readonly expires?: Duration.Input
+  readonly hooks?: Hooks
+}
+
+/** Told about the life of each cell. What a hook throws is logged. */
+export interface Hooks {
+  readonly onStart?: (cell: CellInfo) => void
+  readonly onCrash?: (cell: CellInfo, error: unknown) => void
+  readonly onStop?: (cell: CellInfo) => void
+}
+
+export interface CellInfo {
+  readonly address: string
+  /** 1 for the first cell of a member, then counting. */
+  readonly incarnation: number
+}
+
+export interface ActorDef<P extends AnyProtocol, R> {
+  readonly protocol: P
+  readonly options: ActorOptions
+  /** Runs once per incarnation, in that incarnation's Scope. */
+  readonly make: (self: Self<P["messages"]>) => Effect.Effect<Handlers<P["messages"], R>, unknown, R | Scope.Scope>
+}
+
+/** Handlers, or a function that makes them for one incarnation: plainly, in a promise, or in an Effect. */
+export type Behaviour<M extends Messages> =
+  | Handlers<M>
+  | ((self: Self<M>) => Handlers<M> | Promise<Handlers<M>> | Effect.Effect<Handlers<M>, unknown, unknown>)
+
+type Exact<H, M extends Messages> = { readonly [K in Exclude<keyof H, Handled<M>>]: never }
+type Made<X> = X extends Effect.Effect<infer H, infer _E, infer _R> ? H : Awaited<X>
+type MakerNeeds<X> = X extends Effect.Effect<infer _H, infer _E, infer R> ? Exclude<R, Scope.Scope> : never
+
+/** The Effect services that a behaviour needs, to make its handlers and to run them. */
+export type NeedsOf<B> = B extends (...args: infer _) => infer X ? MakerNeeds<X> | Needs<Made<X>> : Needs<B>
+
+/**
+ * Defines an actor.
+ *
+ * @param behaviour handlers that share no state between messages, or a factory that runs once per incarnation; what it
+ *   closes over is the actor's state, and a crash starts it afresh.
+ */
+export const actor = <P extends AnyProtocol, const B extends Behaviour<P["messages"]>>(
+  protocol: P,
+  behaviour: B & (B extends (...args: infer _) => unknown ? unknown : Exact<NoInfer<B>, P["messages"]>),
+  options: ActorOptions = {},
+): ActorDef<P, NeedsOf<B>> => ({
+  protocol,
+  options,
+  make: (self) => makeHandlers<P["messages"], NeedsOf<B>>(behaviour as Behaviour<P["messages"]>, self),
+})
+
+const makeHandlers = <M extends Messages, R>(
+  behaviour: Behaviour<M>,
+  self: Self<M>,
+): Effect.Effect<Handlers<M, R>, unknown, R | Scope.Scope> => {
+  if (typeof behaviour !== "function") return Effect.succeed(behaviour as Handlers<M, R>)
+  return Effect.suspend(() => {
+    const made = behaviour(self)
+    if (Effect.isEffect(made)) return made as Effect.Effect<Handlers<M, R>, unknown, R>
+    if (made instanceof Promise)
+      return Effect.tryPromise({ try: () => made as Promise<Handlers<M, R>>, catch: (e) => e })
+    return Effect.succeed(made as Handlers<M, R>)
+  })
+}

@@ -1,0 +1,9 @@
+// Warren for programs that use Effect: the running node as Layers, clients that give Effects.
+
+export { CurrentJob } from "./actor/current.ts"
+export { Broker, type Delivery, type Incoming, type Link, type Outgoing, type QueueSpec } from "./broker/broker.ts"
+export { Embedded, EmbeddedBroker } from "./broker/embedded/embedded.ts"
+export type { RabbitMqOptions } from "./broker/rabbitmq/rabbitmq.ts"
+export * from "./index.ts"
+export type { EffectClient } from "./protocol/client.ts"
+export { Actors, Amqp, type StartError } from "./system/actors.ts"

@@ -1,0 +1,117 @@
+// The node's connection: it keeps one link to the broker alive, and tells those who use it when it comes and goes.
+//
+// K1. Users are brought up in the order in which they joined, level by level; the connection is up after the last one.
+// K2. Users are told of a loss before anybody tries to open the next link.
+// K3. A user that the broker refuses (clashing arguments) is fatal: the failure goes up and stops the tree.
+
+import { Cause, Effect, Exit, type Scope } from "effect"
+import type { Broker, Link } from "../broker/broker.ts"
+import { type BrokerError, Refused } from "../broker/errors.ts"
+import { connectionChart } from "../charts/connection.ts"
+import { Lifecycle } from "../charts/lifecycle.ts"
+
+export interface LinkUser {
+  /** Declares, binds, consumes on a new link. */
+  readonly up: (link: Link) => Effect.Effect<void, BrokerError>
+  /** The link is gone; nothing that was made on it exists any more. */
+  readonly down: () => void
+}
+
+/** How many users are brought up side by side: each costs a few round trips. */
+const sideBySide = 16
+
+export class Connection {
+  readonly life = new Lifecycle(connectionChart)
+  readonly name: string
+  readonly #connect: Broker["Service"]["connect"]
+  readonly #foundations: Array<LinkUser> = []
+  readonly #users = new Set<LinkUser>()
+  #link: Link | undefined
+  /** Users that have been brought up on this link. */
+  #introduced = new Set<LinkUser>()
+
+  constructor(broker: Broker["Service"]) {
+    this.name = broker.name
+    this.#connect = broker.connect
+  }
+
+  get link(): Link | undefined {
+    return this.#link
+  }
+
+  /** Why nothing can be sent now, or undefined. */
+  get trouble(): string | undefined {
+    if (this.life.has("flowing")) return undefined
+    const { why } = this.life.context
+    return this.life.has("up") ? `the broker blocks publishers: ${why}` : (why ?? `not connected to ${this.name} yet`)
+  }
+
+  /** Brought up before all users, in order: exchanges, the inbox, the outbox. */
+  foundation(user: LinkUser): void {
+    this.#foundations.push(user)
+  }
+
+  /** Brings the user up on this link, now or once there is one, and on every later link, until the scope closes. */
+  join(user: LinkUser): Effect.Effect<void, BrokerError, Scope.Scope> {
+    const up = Effect.suspend((): Effect.Effect<void, BrokerError> => {
+      this.#users.add(user)
+      const link = this.#link
+      if (link === undefined || !this.life.has("up")) return this.life.until("up") // `run` brings it up with the others
+      this.#introduced.add(user)
+      // If the link dies under it, the next one brings it up.
+      return user.up(link).pipe(Effect.catchTag("LinkLost", () => this.life.until("up")))
+    })
+    return Effect.acquireRelease(
+      up,
+      () =>
+        Effect.sync(() => {
+          this.#users.delete(user)
+          this.#introduced.delete(user)
+        }),
+      { interruptible: true },
+    )
+  }
+
+  /** One link, from opening to its end. Fails with why it ended; the supervisor above starts the next. */
+  readonly run: Effect.Effect<never, BrokerError> = Effect.suspend(() => {
+    this.life.send({ type: "open" })
+    return Effect.scoped(
+      Effect.gen({ self: this }, function* () {
+        const link = yield* this.#connect
+        yield* Effect.raceFirst(this.#arrive(link), link.lost)
+        return yield* link.lost
+      }),
+    ).pipe(Effect.onExit((exit) => Effect.sync(() => this.#leave(exit))))
+  })
+
+  #arrive(link: Link): Effect.Effect<void, BrokerError> {
+    return Effect.gen({ self: this }, function* () {
+      this.#link = link
+      for (const user of this.#foundations) yield* user.up(link)
+      // Users may join while others come up: go on until nobody is left (K1).
+      for (let next = this.#newcomers(); next.length > 0; next = this.#newcomers()) {
+        yield* Effect.forEach(next, (user) => user.up(link), { concurrency: sideBySide, discard: true })
+      }
+      link.onBlocked((why) => this.life.send(why === undefined ? { type: "unblocked" } : { type: "blocked", why }))
+      this.life.send({ type: "opened" })
+      const why = link.blocked()
+      if (why !== undefined) this.life.send({ type: "blocked", why })
+    })
+  }
+
+  #newcomers(): ReadonlyArray<LinkUser> {
+    const newcomers = [...this.#users].filter((user) => !this.#introduced.has(user))
+    for (const user of newcomers) this.#introduced.add(user)
+    return newcomers
+  }
+
+  #leave(exit: Exit.Exit<never, BrokerError>): void {
+    this.#link = undefined
+    this.#introduced = new Set()
+    for (const user of [...this.#foundations, ...this.#users]) user.down()
+    const failure = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+    const why = failure instanceof Error ? failure.message : String(failure)
+    if (Exit.hasInterrupts(exit)) this.life.send({ type: "close" })
+    else this.life.send(failure instanceof Refused ? { type: "refused", why } : { type: "lost", why })
+  }
+}

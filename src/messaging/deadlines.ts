@@ -1,0 +1,73 @@
+// One coarse sweep for every deadline of a node, instead of a timer per message.
+//
+// D1. An entry fires at most one tick early and never late by design: a deadline is a promise to somebody who waits.
+// D2. Nothing is scheduled while there is nothing to wait for.
+
+import { type Clock, Duration, Effect } from "effect"
+
+/** ms between two sweeps. */
+const tick = 10
+
+export interface Entry {
+  readonly cancel: () => void
+}
+
+export class Deadlines {
+  readonly #clock: Clock.Clock
+  readonly #buckets = new Map<number, Set<() => void>>()
+  #swept = 0
+  #sweeping = false
+
+  constructor(clock: Clock.Clock) {
+    this.#clock = clock
+  }
+
+  /** Calls `expire` once the clock reaches `at` (ms since the epoch), unless the entry is cancelled first. */
+  add(at: number, expire: () => void): Entry {
+    if (!this.#sweeping) this.#start()
+    const index = Math.max(Math.floor(at / tick), this.#swept + 1)
+    let bucket = this.#buckets.get(index)
+    if (bucket === undefined) {
+      bucket = new Set()
+      this.#buckets.set(index, bucket)
+    }
+    // A closure of its own: the same callback may be added twice.
+    const fire = () => expire()
+    bucket.add(fire)
+    const home = bucket
+    return {
+      cancel: () => {
+        if (home.delete(fire) && home.size === 0) this.#buckets.delete(index)
+      },
+    }
+  }
+
+  get size(): number {
+    return this.#buckets.size
+  }
+
+  #start(): void {
+    this.#sweeping = true
+    this.#swept = Math.floor(this.#clock.currentTimeMillisUnsafe() / tick) - 1
+    const sweeping = Effect.gen({ self: this }, function* () {
+      while (this.#buckets.size > 0) {
+        yield* this.#clock.sleep(Duration.millis(tick))
+        this.#sweep()
+      }
+      this.#sweeping = false
+    })
+    Effect.runFork(sweeping)
+  }
+
+  #sweep(): void {
+    const now = Math.floor(this.#clock.currentTimeMillisUnsafe() / tick)
+    if (now < this.#swept) this.#swept = now - 1 // the wall clock was set back
+    for (let index = this.#swept + 1; index <= now; index++) {
+      const bucket = this.#buckets.get(index)
+      this.#swept = index
+      if (bucket === undefined) continue
+      this.#buckets.delete(index)
+      for (const fire of bucket) fire()
+    }
+  }
+}

@@ -1,0 +1,67 @@
+// A batch in hand: one delivery of the broker, and the jobs that it was made into.
+//
+// H1. The delivery is acked when the last of its jobs is settled, and not before (promise 2).
+// H2. A hand outlives its delivery: when the link is lost the broker hands the batch out again, and if that happens to
+//     be here, the hand goes on where it was.
+
+import type { Delivery } from "../broker/broker.ts"
+import type { Job } from "./job.ts"
+import type { Mail } from "./opening.ts"
+
+export class Hand {
+  /** The AMQP message id; undefined where a foreign peer gave none. */
+  readonly key: string | undefined
+  /** How a plain message wants its reply; undefined for a batch. */
+  readonly plain: Mail["plain"]
+  /** How often it was sent again from the dead letters. */
+  readonly replays: number
+  /** Jobs that are not settled yet; a retried job is replaced by its successor. */
+  readonly jobs = new Set<Job>()
+  #delivery: Delivery | undefined
+  /** Parts that are not jobs, e.g. a dead letter on its way. */
+  #others = 0
+
+  constructor(delivery: Delivery, mail: Mail) {
+    this.key = delivery.message.messageId
+    this.plain = mail.plain
+    this.replays = mail.replays
+    this.#delivery = delivery
+  }
+
+  get delivery(): Delivery | undefined {
+    return this.#delivery
+  }
+
+  /** Some of it has been started: giving it back now would have it handled again. */
+  started = false
+
+  /** The link is gone: the broker has put the message back. */
+  lose(): void {
+    this.#delivery = undefined
+  }
+
+  /** The broker has handed the same message out again, to us. */
+  resume(delivery: Delivery): void {
+    this.#delivery = delivery
+  }
+
+  /** Something else that the ack has to wait for; the result is to be called when it is done. */
+  hold(done: () => void): () => void {
+    this.#others++
+    return () => {
+      this.#others--
+      done()
+    }
+  }
+
+  /** Acks if everything is settled; whether it did. */
+  ackIfDone(): boolean {
+    if (this.jobs.size > 0 || this.#others > 0 || this.#delivery === undefined) return false
+    this.#delivery.ack()
+    return true
+  }
+
+  giveBack(): void {
+    this.#delivery?.nack({ requeue: true })
+  }
+}

@@ -1,0 +1,57 @@
+// The node's inbox: replies to its asks, and cancels for the actors it runs.
+//
+// I1. The queue outlives a link (`expires`), so replies that arrive while the node is away are waiting for it.
+
+import { Effect } from "effect"
+import type { Delivery, Link } from "../broker/broker.ts"
+import type { BrokerError } from "../broker/errors.ts"
+import { decodeBatch } from "../wire/batch.ts"
+import { isMalformed } from "../wire/malformed.ts"
+import type { LinkUser } from "./connection.ts"
+import type { Node } from "./node.ts"
+
+/** ms without a consumer after which the broker deletes the inbox of a node that is gone. */
+const expires = 60_000
+const prefetch = 256
+
+export class Inbox implements LinkUser {
+  readonly #node: Node
+
+  constructor(node: Node) {
+    this.#node = node
+  }
+
+  up(link: Link): Effect.Effect<void, BrokerError> {
+    const { inbox } = this.#node
+    return Effect.gen({ self: this }, function* () {
+      yield* link.declareQueue({ name: inbox, type: "classic", expires })
+      yield* link.consume(
+        inbox,
+        { prefetch },
+        {
+          delivery: (delivery) => this.#receive(delivery),
+          cancelled: (why) => this.#cancelled(link, why),
+        },
+      )
+    })
+  }
+
+  down(): void {}
+
+  #cancelled(link: Link, why: string): void {
+    this.#node.log("Warn", `${this.#node.inbox}: the broker ended the consumer (${why}); subscribing again`)
+    this.#node.run(Effect.ignore(this.up(link)))
+  }
+
+  #receive(delivery: Delivery): void {
+    const batch = decodeBatch(delivery.message)
+    delivery.ack()
+    // Nobody can be answered from here: what cannot be read is only told.
+    if (isMalformed(batch)) return this.#node.log("Warn", `the inbox got a message it cannot read: ${batch.why}`)
+    for (const item of batch.items) {
+      if (item.kind === "reply") this.#node.pending.reply(item)
+      else if (item.kind === "cancel") this.#node.cancels.receive(item)
+      else this.#node.log("Warn", `the inbox got ${item.kind === "malformed" ? item.why : `a stray ${item.kind}`}`)
+    }
+  }
+}

@@ -1,0 +1,89 @@
+// One process on the broker: what all its actors and callers share.
+
+import { type Clock, Effect, type LogLevel } from "effect"
+import { v7 as uuid } from "uuid"
+import type { Broker } from "../broker/broker.ts"
+import { Cancelled } from "../protocol/errors.ts"
+import type { Names } from "../wire/names.ts"
+import { Cancels } from "./cancels.ts"
+import { Connection, type LinkUser } from "./connection.ts"
+import { Deadlines } from "./deadlines.ts"
+import { Inbox } from "./inbox.ts"
+import { type Limits, Outbox } from "./outbox.ts"
+import { PendingAsks } from "./pending.ts"
+import { Post } from "./post.ts"
+import { topology } from "./topology.ts"
+
+export interface NodeOptions {
+  readonly broker: Broker["Service"]
+  readonly names: Names
+  readonly clock: Clock.Clock
+  readonly outbox: Limits
+  /** Runs an effect in the background, with the node's logger. */
+  readonly run: (effect: Effect.Effect<void>) => void
+}
+
+export class Node {
+  /** A UUID v7. */
+  readonly id = uuid()
+  readonly names: Names
+  /** The name of the inbox queue. */
+  readonly inbox: string
+  readonly run: (effect: Effect.Effect<void>) => void
+  readonly now: () => number
+  readonly deadlines: Deadlines
+  readonly connection: Connection
+  readonly outbox: Outbox
+  readonly pending: PendingAsks
+  readonly cancels: Cancels
+  readonly post: Post
+  /** Of the actors that run here. */
+  readonly mailboxes = new Set<{ readonly finish: Effect.Effect<void> }>()
+  /** Set while the system shuts down: no new calls from outside. */
+  stopping = false
+  #lastId = 0
+
+  constructor(options: NodeOptions) {
+    const { clock, names } = options
+    this.names = names
+    this.inbox = names.inbox(this.id)
+    this.run = options.run
+    this.now = () => clock.currentTimeMillisUnsafe()
+    this.deadlines = new Deadlines(clock)
+    this.outbox = new Outbox(options.outbox)
+    this.pending = new PendingAsks(this.deadlines)
+    this.cancels = new Cancels(this.deadlines, this.now)
+    this.post = new Post(this.outbox, names, this.id, this.now, (message) => this.log("Warn", message))
+    this.connection = new Connection(options.broker)
+    this.connection.foundation(topology(names))
+    this.connection.foundation(new Inbox(this))
+    this.connection.foundation(this.#sending())
+  }
+
+  /** Unique on this node: with its id it names a message for ever. */
+  nextId(): number {
+    return ++this.#lastId
+  }
+
+  log(level: LogLevel.Severity, message: string): void {
+    this.run(Effect.logWithLevel(level)(message))
+  }
+
+  /** Waits until everything that was sent is settled. */
+  readonly flush: Effect.Effect<void> = Effect.callback((resume) => {
+    this.outbox.whenIdle(() => resume(Effect.void))
+  })
+
+  /** Ends the asks that are still open. */
+  readonly endAsks: Effect.Effect<void> = Effect.sync(() =>
+    this.pending.endAll({ tag: "failed", reason: new Cancelled({}) }),
+  )
+
+  /** The outbox sends as soon as the inbox is there to take the replies. */
+  #sending(): LinkUser {
+    return {
+      up: (link) => Effect.sync(() => this.outbox.use(link)),
+      down: () => this.outbox.use(undefined),
+    }
+  }
+}

@@ -1,0 +1,165 @@
+// Everything this node sends: mail, answers, cancels and dead letters, each as a parcel in the right lane of the outbox.
+//
+// T1. Each `done` is called once, when the broker has taken the parcel or will never take it.
+
+import { v7 as uuid } from "uuid"
+import { type Address, format, routingKey } from "../wire/address.ts"
+import { encodeBatch, encodeItem } from "../wire/batch.ts"
+import { type DeadLetter, type DeadReason, encodeDeadLetter, type Remains } from "../wire/dead-letter.ts"
+import type { AskItem, MailItem, Outcome, TellItem } from "../wire/item.ts"
+import type { Names } from "../wire/names.ts"
+import { encodePlainReply } from "../wire/plain.ts"
+import type { ReplyAddress } from "./opening.ts"
+import type { Destination, Outbox, Parcel, Ready, Refusal } from "./outbox.ts"
+
+/** What died, and why. */
+export interface Death {
+  readonly reason: DeadReason
+  readonly error: unknown
+  /** How often its handling was begun. */
+  readonly attempts: number
+  readonly address: Address
+  readonly replays: number
+  readonly remains: Remains
+}
+
+/** ms before a dead letter or an item sent again is offered anew, when the broker would not take it. */
+const offerAgain = 1000
+
+export class Post {
+  readonly #outbox: Outbox
+  readonly #names: Names
+  readonly #node: string
+  readonly #inbox: string
+  readonly #now: () => number
+  readonly #log: (message: string) => void
+
+  constructor(outbox: Outbox, names: Names, node: string, now: () => number, log: (message: string) => void) {
+    this.#outbox = outbox
+    this.#names = names
+    this.#node = node
+    this.#inbox = names.inbox(node)
+    this.#now = now
+    this.#log = log
+  }
+
+  /** The lane for asks and tells to an actor. */
+  mailTo(address: Address): Destination {
+    return {
+      exchange: this.#names.mail,
+      routingKey: routingKey(address),
+      mandatory: true,
+      node: this.#node,
+      replyTo: this.#inbox,
+      spread: true,
+      onNack: "fail",
+    }
+  }
+
+  /** Whether there was room in the outbox. @param wanted asked before each attempt to send it. */
+  mail(
+    to: Destination,
+    item: AskItem | TellItem,
+    settled: (refusal: Refusal | undefined) => void,
+    wanted?: () => boolean,
+  ): boolean {
+    const parcel = { content: encodeItem(item), persistent: item.kind === "tell", settled }
+    return this.#outbox.push(to, wanted === undefined ? parcel : { ...parcel, wanted })
+  }
+
+  /** @param service how long the handler took, ms. */
+  answer(to: ReplyAddress, outcome: Outcome, service: number | undefined, done: () => void): void {
+    const settled = (refusal: Refusal | undefined) => {
+      if (refusal !== undefined) this.#log(`an answer to ${to.queue} was lost: ${refusal.message}`)
+      done()
+    }
+    const content =
+      to.kind === "plain"
+        ? encodePlainReply(outcome, to.correlationId)
+        : encodeItem({ kind: "reply", id: to.id, outcome, ...(service === undefined ? {} : { service }) })
+    // An inbox that is gone has nobody who waits: not mandatory.
+    const sent = this.#outbox.push(this.#direct(to.queue), { content, persistent: false, settled })
+    if (sent) return
+    this.#log(`an answer to ${to.queue} was dropped: the outbox is full`)
+    done()
+  }
+
+  cancel(address: Address, id: number): void {
+    const content = encodeItem({ kind: "cancel", node: this.#node, id })
+    const to = { ...this.#direct(routingKey(address)), exchange: this.#names.control }
+    this.#outbox.push(to, { content, persistent: false, settled: () => {} }) // best effort: the deadline ends it too
+  }
+
+  /** Sends an item of a batch again on its own, with the identity it has. */
+  again(address: Address, item: MailItem, replays: number, done: () => void): void {
+    const to = { ...this.mailTo(address), node: item.node, onNack: "retry" as const }
+    this.#insist(to, replayable(item, replays), done)
+  }
+
+  bury(death: Death, done: () => void): void {
+    const to: Destination = {
+      ...this.#direct(this.#names.deadLetters),
+      exchange: this.#names.dead,
+      mandatory: true,
+    }
+    const { timestamp, ...encoded } = encodeDeadLetter(this.#letter(death))
+    this.#insist(to, { ...encoded, timestamp, persistent: true }, done)
+  }
+
+  #letter(death: Death): DeadLetter {
+    const { error, address, remains } = death
+    const sender = remains.kind === "item" ? remains.item.sender : undefined
+    return {
+      reason: death.reason,
+      error:
+        error instanceof Error
+          ? { name: error.name, message: error.message, ...(error.stack === undefined ? {} : { stack: error.stack }) }
+          : { name: "Error", message: String(error) },
+      attempts: death.attempts,
+      address: format(address),
+      origin: {
+        exchange: this.#names.mail,
+        routingKey: routingKey(address),
+        node: remains.kind === "item" ? remains.item.node : "",
+        ...(sender === undefined ? {} : { sender }),
+      },
+      at: this.#now(),
+      replays: death.replays,
+      remains,
+    }
+  }
+
+  /** Straight to a queue. */
+  #direct(queue: string): Destination {
+    return { exchange: "", routingKey: queue, mandatory: false, node: this.#node, spread: false, onNack: "retry" }
+  }
+
+  /** For what must not get lost: the delivery it comes from stays unacked until the broker has it. */
+  #insist(to: Destination, content: Ready, done: () => void): void {
+    const parcel: Parcel = {
+      content,
+      persistent: true,
+      settled: (refusal) => {
+        if (refusal === undefined) return done()
+        this.#log(`${to.exchange} / ${to.routingKey} would not take a message: ${refusal.message}`)
+        if (refusal._tag === "Oversized") return done()
+        setTimeout(() => this.#insist(to, content, done), offerAgain)
+      },
+    }
+    if (!this.#outbox.push(to, parcel)) setTimeout(() => this.#insist(to, content, done), offerAgain)
+  }
+}
+
+/** A batch of one, from whichever node it came first. */
+const replayable = (item: MailItem, replays: number): Ready => ({
+  ...encodeBatch(
+    {
+      node: item.node,
+      messageId: uuid(),
+      ...(item.kind === "ask" ? { replyTo: item.replyTo } : {}),
+    },
+    [encodeItem(item)],
+  ),
+  persistent: true,
+  ...(replays === 0 ? {} : { headers: { "warren-replays": replays } }),
+})

@@ -1,0 +1,38 @@
+// What to do with mail that has come before: pure decisions.
+//
+// R1. A batch that this very process had in hand is taken up again where it was: a lost link is no crash, and what was
+//     handled is not handled again.
+// R2. One unknown return is forgiven: the batch is handled at its place, so that a fail-over keeps the order.
+// R3. A batch that has come back twice may carry an item that kills processes. It is split, and its items are sent again
+//     one by one, so that the killer costs itself and not its neighbours. A classic queue does not count, so there the
+//     first return splits.
+// R4. An item whose handling was begun `maxDeliveries` times is given up.
+
+export interface Returned {
+  readonly redelivered: boolean
+  /** Counted by the queue; undefined where it does not count. */
+  readonly returns: number | undefined
+  /** This process had the batch in hand when its link was lost. */
+  readonly known: boolean
+  readonly items: number
+}
+
+export type Reception = "first" | "resume" | "again" | "split"
+
+export const reception = (batch: Returned): Reception => {
+  if (!batch.redelivered && (batch.returns ?? 0) === 0) return "first"
+  if (batch.known) return "resume"
+  if (batch.items <= 1) return "again"
+  return batch.returns === 1 ? "again" : "split"
+}
+
+/** How often the handling of an item of this batch may have been begun before. */
+export const begun = (batch: Returned, attempts: number): number =>
+  attempts + (batch.known ? 0 : (batch.returns ?? (batch.redelivered ? 1 : 0)))
+
+/** What a crash means for the message that caused it. `attempts` counts this one. */
+export const afterCrash = (
+  kind: "ask" | "tell",
+  attempts: number,
+  maxDeliveries: number,
+): "answer" | "retry" | "bury" => (kind === "ask" ? "answer" : attempts < maxDeliveries ? "retry" : "bury")

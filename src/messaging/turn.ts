@@ -1,0 +1,19 @@
+// A turn at the mailbox for something that is not mail, such as a timer's tick: it waits and runs like a message.
+
+export class Turn {
+  readonly #run: () => Promise<void>
+  readonly #wanted: () => boolean
+
+  /**
+   * @param run never rejects.
+   * @param wanted asked when its turn has come.
+   */
+  constructor(run: () => Promise<void>, wanted: () => boolean) {
+    this.#run = run
+    this.#wanted = wanted
+  }
+
+  async take(): Promise<void> {
+    if (this.#wanted()) await this.#run()
+  }
+}

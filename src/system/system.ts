@@ -1,0 +1,125 @@
+// The promise face: one node's running tree, and the client side.
+
+import { Cause, Deferred, Effect, Exit, Layer, type LogLevel, References, Scope } from "effect"
+import { promiseClient } from "../actor/client.ts"
+import type { ActorDef } from "../actor/definition.ts"
+import { member } from "../actor/member.ts"
+import type { Broker } from "../broker/broker.ts"
+import type { Ref } from "../protocol/client.ts"
+import { type AnyProtocol, majorVersion } from "../protocol/protocol.ts"
+import type { ChildSpec } from "../supervision/spec.ts"
+import { render, type View } from "../supervision/tree.ts"
+import { type BrokerChoice, brokerLayer } from "./brokers.ts"
+import { type NodeOptions, run } from "./running.ts"
+import { onSignals } from "./signals.ts"
+import type { Tree } from "./tree.ts"
+
+export type SystemOptions<R> = NodeOptions & {
+  readonly broker: BrokerChoice
+  /** What runs from the start. */
+  readonly tree?: Tree<R>
+  /** Stop on SIGTERM and SIGINT, and then end the process. Default true. */
+  readonly signals?: boolean
+  /** The least severe log lines that are written. Default "Info". */
+  readonly logLevel?: LogLevel.LogLevel
+} & ([Exclude<R, Broker>] extends [never]
+    ? { readonly services?: Layer.Layer<never> }
+    : {
+        /** The Effect services that the tree's actors need. */
+        readonly services: Layer.Layer<Exclude<R, Broker>, unknown>
+      })
+
+export interface ActorSystem {
+  readonly domain: string
+  /** The id of this node: a UUID. */
+  readonly node: string
+  /** A client of an actor, wherever it runs. @throws TypeError when the address is badly formed. */
+  readonly ref: <P extends AnyProtocol>(protocol: P, id: string, options?: { readonly domain?: string }) => Ref<P>
+  /** Starts an actor, supervised one for one beside the tree. Resolves once it takes mail. */
+  readonly spawn: <P extends AnyProtocol>(def: ActorDef<P, never>, policy: ChildSpec) => Promise<Ref<P>>
+  /** Stops an actor that was spawned here; whether there was one. Its mailbox stays, if it is durable. */
+  readonly stopActor: <P extends AnyProtocol>(def: ActorDef<P, never>, id: string) => Promise<boolean>
+  /** The running tree, the runtime's own part included: as data ... */
+  readonly tree: () => View
+  /** ... and as text. */
+  readonly printTree: () => string
+  /** Drains and stops everything (docs/semantics.md, 11). Never rejects. */
+  readonly stop: () => Promise<void>
+  /** Resolves when the system has stopped; rejects with the reason when it came down by itself. */
+  readonly ended: Promise<void>
+  readonly [Symbol.asyncDispose]: () => Promise<void>
+}
+
+const start = async <R = never>(options: SystemOptions<R>): Promise<ActorSystem> => {
+  const scope = Scope.makeUnsafe()
+  const logLevel = Layer.succeed(References.MinimumLogLevel, options.logLevel ?? "Info")
+  const services = (options.services ?? Layer.empty) as Layer.Layer<R, unknown>
+  const launch = Effect.gen(function* () {
+    const context = yield* Layer.buildWithScope(Layer.mergeAll(brokerLayer(options.broker), services, logLevel), scope)
+    return yield* Effect.provideContext(run<R>(options, options.tree), context)
+  })
+  const launched = await Effect.runPromiseExit(Effect.provideService(launch, Scope.Scope, scope))
+  if (Exit.isFailure(launched)) {
+    await Effect.runPromise(Scope.close(scope, Exit.void))
+    throw Cause.squash(launched.cause)
+  }
+  const { surroundings, guardian } = launched.value
+  const { node, domain, askTimeout } = surroundings
+
+  const ended = Deferred.makeUnsafe<void, unknown>()
+  let stopped: Promise<void> | undefined
+  const close = () => Effect.runPromise(Scope.close(scope, Exit.void))
+  const stop = () => {
+    stopped ??= close().then(() => {
+      forgetSignals()
+      Deferred.doneUnsafe(ended, Effect.void)
+    })
+    return stopped
+  }
+  const forgetSignals = options.signals === false ? () => {} : onSignals(stop)
+
+  // It may come down by itself: a fatal failure, or one that no supervisor could bear.
+  const watch = Effect.flatMap(guardian.supervisor.awaitExit, (exit) =>
+    Effect.promise(async () => {
+      if (stopped !== undefined || Exit.isSuccess(exit)) return
+      const why = Cause.squash(exit.cause)
+      node.log("Error", `the system came down: ${why instanceof Error ? why.message : String(why)}`)
+      stopped = close()
+      await stopped
+      forgetSignals()
+      Deferred.doneUnsafe(ended, Effect.fail(why))
+    }),
+  )
+  Effect.runFork(watch)
+  const promise = Effect.runPromise(Deferred.await(ended))
+  promise.catch(() => {}) // it has been logged; whoever wants to know awaits `ended`
+
+  const ref: ActorSystem["ref"] = (protocol, id, where) => {
+    const to = { domain: where?.domain ?? domain, type: protocol.name, id, major: majorVersion(protocol) }
+    return promiseClient({ node, to, sender: undefined, askTimeout }, protocol)
+  }
+  const key = (def: ActorDef<AnyProtocol, never>, id: string) => `${def.protocol.name}/${id}`
+  return {
+    domain,
+    node: node.id,
+    ref,
+    spawn: async (def, policy) => {
+      const supervisor = guardian.spawned()
+      if (supervisor === undefined) throw new Error("the system has stopped")
+      const actor = member(surroundings, def, policy)
+      await Effect.runPromise(supervisor.startChild({ ...actor, spec: { ...actor.spec, id: key(def, policy.id) } }))
+      return ref(def.protocol, policy.id)
+    },
+    stopActor: async (def, id) => {
+      const supervisor = guardian.spawned()
+      return supervisor === undefined ? false : Effect.runPromise(supervisor.stopChild(key(def, id)))
+    },
+    tree: () => guardian.supervisor.view(),
+    printTree: () => render(guardian.supervisor.view()),
+    stop,
+    ended: promise,
+    [Symbol.asyncDispose]: stop,
+  }
+}
+
+export const ActorSystem = { start }

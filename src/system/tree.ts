@@ -1,0 +1,36 @@
+// A supervision tree as data: actors and supervisors, before they run.
+
+import type { ActorDef } from "../actor/definition.ts"
+import { member, type Surroundings } from "../actor/member.ts"
+import type { AnyProtocol } from "../protocol/protocol.ts"
+import type { Child } from "../supervision/child.ts"
+import { asChild } from "../supervision/nested.ts"
+import type { ChildSpec, SupervisorSpec } from "../supervision/spec.ts"
+
+/** A part of a supervision tree. `R`: the Effect services that its actors need. */
+export interface Tree<out R> {
+  readonly id: string
+  /** The part as a child of the supervisor above it. */
+  readonly toChild: (surroundings: Surroundings) => Child<R>
+}
+
+/** An actor in the tree; `policy.id` is also the id in its address. */
+export const child = <P extends AnyProtocol, R>(def: ActorDef<P, R>, policy: ChildSpec): Tree<R> => ({
+  id: policy.id,
+  toChild: (surroundings) => member(surroundings, def, policy),
+})
+
+/** A supervisor in the tree, with its children in the order in which they start. */
+export const supervisor = <const C extends ReadonlyArray<Tree<unknown>>>(
+  id: string,
+  spec: SupervisorSpec,
+  children: C,
+): Tree<C[number] extends Tree<infer R> ? R : never> => ({
+  id,
+  toChild: (surroundings) =>
+    asChild(
+      id,
+      spec,
+      children.map((each) => each.toChild(surroundings) as Child<C[number] extends Tree<infer R> ? R : never>),
+    ),
+})

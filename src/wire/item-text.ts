@@ -1,0 +1,214 @@
+// One item as JSON text, and back. This is the hot path: written by hand, one JSON.stringify per item, no schema.
+//
+// T1. One item, one text: whatever is in it, it never makes the texts beside it unreadable. What JSON cannot say
+//     (a NaN deadline) is written as null, and the receiver refuses that item alone.
+// T2. Reading checks the type and the size of every field, builds a new object, and never throws.
+// T3. What is absent is not written, and comes back as absent. Falsy values are values.
+//
+// The keys are short because they are on every item; docs/wire.md ("The batch") is their reference.
+
+import { decodeReason, encodeReason } from "./failure.ts"
+import type { AskItem, Headers, Item, MailItem, Outcome, ReplyItem, TellItem } from "./item.ts"
+import { writeJson } from "./json.ts"
+import { type Malformed, malformed } from "./malformed.ts"
+
+/** Characters in a message's name: what the AMQP property `type` can hold. */
+export const maxName = 255
+/** Characters in a node's name, a sender, and each entry of a chain or path. */
+export const maxText = 1024
+/** Entries in a chain or a path, and headers of one item. */
+export const maxEntries = 64
+const maxAttempts = 1_000_000
+
+const number = (value: number): string => (Number.isFinite(value) ? `${value}` : "null")
+
+/** Nothing to escape: the common case by far, and cheaper to see than to stringify. */
+const plain = /^[\w .:/-]*$/
+const quoted = (text: string): string => (plain.test(text) ? `"${text}"` : JSON.stringify(text))
+
+const encodeMail = (item: MailItem): string => {
+  let text = `{"k":"${item.kind === "ask" ? "a" : "t"}","i":${number(item.id)},"n":${quoted(item.name)}`
+  if (item.kind === "ask") {
+    text += `,"d":${number(item.deadline)}`
+    if (item.chain !== undefined && item.chain.length > 0) text += `,"c":${JSON.stringify(item.chain)}`
+    if (item.path !== undefined && item.path.length > 0) text += `,"w":${JSON.stringify(item.path)}`
+  }
+  if (item.sender !== undefined) text += `,"f":${quoted(item.sender)}`
+  if (item.headers !== undefined) {
+    const headers = JSON.stringify(item.headers)
+    if (headers !== "{}") text += `,"h":${headers}`
+  }
+  if (item.attempts !== undefined && item.attempts !== 0) text += `,"t":${number(item.attempts)}`
+  const payload = writeJson(item.payload)
+  return payload === undefined ? `${text}}` : `${text},"p":${payload}}`
+}
+
+const encodeReply = (item: ReplyItem): string => {
+  const { outcome } = item
+  let text = `{"k":"r","i":${number(item.id)}`
+  // To the microsecond: the digits below it are noise that costs bytes.
+  if (item.service !== undefined) text += `,"s":${number(Math.round(item.service * 1000) / 1000)}`
+  if (outcome.tag !== "value") text += `,"o":"${outcome.tag}"`
+  const value = writeJson(
+    outcome.tag === "value" ? outcome.value : outcome.tag === "declared" ? outcome.error : encodeReason(outcome.reason),
+  )
+  return value === undefined ? `${text}}` : `${text},"v":${value}}`
+}
+
+/**
+ * The JSON text of an item, to be joined by `encodeBatch`. Its length is a good estimate of its bytes for ASCII.
+ *
+ * @throws TypeError when a payload, value or error is not JSON (a cycle, a bigint).
+ */
+export const encodeItem = (item: Item): string => {
+  switch (item.kind) {
+    case "ask":
+    case "tell":
+      return encodeMail(item)
+    case "reply":
+      return encodeReply(item)
+    case "cancel":
+      return `{"k":"c","i":${number(item.id)}}`
+  }
+}
+
+/** What all items of a batch share. */
+export interface Shared {
+  readonly node: string
+  readonly replyTo: string | undefined
+}
+
+/** What JSON.parse may have left under the keys that are read. */
+interface Raw {
+  readonly k?: unknown
+  readonly i?: unknown
+  readonly n?: unknown
+  readonly p?: unknown
+  readonly d?: unknown
+  readonly c?: unknown
+  readonly w?: unknown
+  readonly f?: unknown
+  readonly h?: unknown
+  readonly t?: unknown
+  readonly o?: unknown
+  readonly v?: unknown
+  readonly s?: unknown
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+export const isText = (value: unknown, max: number): value is string =>
+  typeof value === "string" && value.length > 0 && value.length <= max
+
+const isFiniteNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value)
+
+const isId = (value: unknown): value is number => Number.isSafeInteger(value)
+
+const isList = (value: unknown): value is ReadonlyArray<string> =>
+  Array.isArray(value) && value.length <= maxEntries && value.every((entry) => isText(entry, maxText))
+
+/** `__proto__` is no name: assigning it elsewhere would set a prototype. */
+export const isHeader = (name: string, value: unknown): value is string | number | boolean =>
+  name !== "__proto__" && (typeof value === "string" || typeof value === "boolean" || isFiniteNumber(value))
+
+const isHeaders = (value: unknown): value is Headers => {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false
+  const names = Object.keys(value)
+  if (names.length > maxEntries) return false
+  for (const name of names) {
+    if (!isHeader(name, (value as Readonly<Record<string, unknown>>)[name])) return false
+  }
+  return true
+}
+
+export const isAttempts = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= maxAttempts
+
+/** What is wrong with the fields that asks and tells share, or undefined. */
+const wrongMail = (raw: Raw): string | undefined => {
+  if (!isText(raw.n, maxName)) return `the name "n" must be a string of 1 to ${maxName} characters`
+  if (raw.f !== undefined && !isText(raw.f, maxText)) return `the sender "f" must be a string of 1 to ${maxText}`
+  if (raw.h !== undefined && !isHeaders(raw.h)) {
+    return `the headers "h" must be an object of at most ${maxEntries} strings, finite numbers and booleans`
+  }
+  if (raw.t !== undefined && !isAttempts(raw.t)) return `the attempts "t" must be a whole number up to ${maxAttempts}`
+  return undefined
+}
+
+const addMail = (item: Mutable<AskItem> | Mutable<TellItem>, raw: Raw): void => {
+  if (raw.f !== undefined) item.sender = raw.f as string
+  if (raw.h !== undefined) item.headers = raw.h as Headers
+  if (raw.t !== undefined && raw.t !== 0) item.attempts = raw.t as number
+}
+
+const decodeAsk = (raw: Raw, id: number, { node, replyTo }: Shared): AskItem | Malformed => {
+  if (replyTo === undefined) return malformed("an ask in a batch whose replyTo is missing", raw)
+  const wrong =
+    wrongMail(raw) ??
+    (isFiniteNumber(raw.d) ? undefined : 'the deadline "d" must be a number, ms since the epoch') ??
+    (raw.c === undefined || isList(raw.c) ? undefined : `the chain "c" must be at most ${maxEntries} strings`) ??
+    (raw.w === undefined || isList(raw.w) ? undefined : `the path "w" must be at most ${maxEntries} strings`)
+  if (wrong !== undefined) return { ...malformed(wrong, raw), ask: { node, id, replyTo } }
+  const item: Mutable<AskItem> = {
+    kind: "ask",
+    node,
+    id,
+    name: raw.n as string,
+    payload: raw.p,
+    deadline: raw.d as number,
+    replyTo,
+  }
+  if (raw.c !== undefined) item.chain = raw.c as ReadonlyArray<string>
+  if (raw.w !== undefined) item.path = raw.w as ReadonlyArray<string>
+  addMail(item, raw)
+  return item
+}
+
+const decodeTell = (raw: Raw, id: number, node: string): TellItem | Malformed => {
+  const wrong = wrongMail(raw)
+  if (wrong !== undefined) return malformed(wrong, raw)
+  const item: Mutable<TellItem> = { kind: "tell", node, id, name: raw.n as string, payload: raw.p }
+  addMail(item, raw)
+  return item
+}
+
+const decodeOutcome = (raw: Raw): Outcome | undefined => {
+  switch (raw.o) {
+    case undefined:
+      return { tag: "value", value: raw.v }
+    case "declared":
+      return { tag: "declared", error: raw.v }
+    case "failed":
+      return { tag: "failed", reason: decodeReason(raw.v) }
+    default:
+      return undefined
+  }
+}
+
+const decodeReply = (raw: Raw, id: number): ReplyItem | Malformed => {
+  const outcome = decodeOutcome(raw)
+  if (outcome === undefined) return malformed('the outcome "o" must be absent, "declared" or "failed"', raw)
+  if (raw.s === undefined) return { kind: "reply", id, outcome }
+  if (!isFiniteNumber(raw.s) || raw.s < 0) return malformed('the service time "s" must be a number, 0 ms or more', raw)
+  return { kind: "reply", id, outcome, service: raw.s }
+}
+
+/** @param json one entry of a batch's `items`, as JSON.parse gave it. */
+export const decodeItem = (json: unknown, shared: Shared): Item | Malformed => {
+  if (typeof json !== "object" || json === null) return malformed("an item must be an object", json)
+  const raw: Raw = json
+  const id = raw.i
+  if (!isId(id)) return malformed('the id "i" must be a whole number within 2^53', json)
+  switch (raw.k) {
+    case "a":
+      return decodeAsk(raw, id, shared)
+    case "t":
+      return decodeTell(raw, id, shared.node)
+    case "r":
+      return decodeReply(raw, id)
+    case "c":
+      return { kind: "cancel", node: shared.node, id }
+    default:
+      return malformed('the kind "k" must be "a", "t", "r" or "c"; a newer version of Warren may know more', json)
+  }
+}

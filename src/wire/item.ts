@@ -1,0 +1,68 @@
+// What one actor says to another: the items of which a batch is made. Payloads are JSON values here; schemas belong to
+// the ends.
+//
+// W1. `node` + `id` name an item for ever: an item that is sent again (lost link, redelivery) keeps them.
+// W2. Nothing in an item chooses code to run: `name` is looked up in the receiver's own protocol.
+
+import type { AskReason } from "../protocol/errors.ts"
+
+export type Scalar = string | number | boolean
+export type Headers = Readonly<Record<string, Scalar>>
+
+/** What a mailbox takes: an ask wants a reply, a tell does not. */
+interface Mail {
+  /** The node that sent it first: a UUID for nodes, whatever a foreign peer gave as message id otherwise. */
+  readonly node: string
+  /** Unique on that node. */
+  readonly id: number
+  /** The message's name in the receiver's protocol. */
+  readonly name: string
+  readonly payload: unknown
+  /** The address of the actor that sent it; absent for a plain client. */
+  readonly sender?: string
+  readonly headers?: Headers
+  /** How often its handling was begun before, as far as is known. Absent = 0. */
+  readonly attempts?: number
+}
+
+export interface AskItem extends Mail {
+  readonly kind: "ask"
+  /** ms since the epoch after which nobody waits. */
+  readonly deadline: number
+  /** The asks above this one, outermost first, each as `node:id`; a member that runs one of them must not wait for it. */
+  readonly chain?: ReadonlyArray<string>
+  /** The addresses of those who handle the asks of `chain`, for the message of a cycle. */
+  readonly path?: ReadonlyArray<string>
+  /** The queue that takes the reply. */
+  readonly replyTo: string
+}
+
+export interface TellItem extends Mail {
+  readonly kind: "tell"
+}
+
+/** What a node inbox takes. */
+export interface ReplyItem {
+  readonly kind: "reply"
+  /** The `id` of the ask. */
+  readonly id: number
+  readonly outcome: Outcome
+  /** How long the handler took, ms: the asker sizes its next batches by it. */
+  readonly service?: number
+}
+
+/** The asker gave up: abort the handler's signal, or never start it. */
+export interface CancelItem {
+  readonly kind: "cancel"
+  readonly node: string
+  readonly id: number
+}
+
+export type Outcome =
+  | { readonly tag: "value"; readonly value: unknown }
+  /** An error that the protocol declares, encoded by its schema. */
+  | { readonly tag: "declared"; readonly error: unknown }
+  | { readonly tag: "failed"; readonly reason: AskReason }
+
+export type MailItem = AskItem | TellItem
+export type Item = MailItem | ReplyItem | CancelItem
