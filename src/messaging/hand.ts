@@ -54,10 +54,14 @@ export class Hand {
     }
   }
 
-  /** Acks if everything is settled; whether it did. */
+  /** Something in it is too large for a dead letter of ours: the broker is to move the message as it is. */
+  tooLargeToBury = false
+
+  /** Settles the delivery if everything in it is settled; whether it did. */
   ackIfDone(): boolean {
     if (this.jobs.size > 0 || this.#others > 0 || this.#delivery === undefined) return false
-    this.#delivery.ack()
+    if (this.tooLargeToBury) this.#delivery.nack({ requeue: false })
+    else this.#delivery.ack()
     return true
   }
 

@@ -13,9 +13,12 @@ import type { Node } from "./node.ts"
 /** ms without a consumer after which the broker deletes the inbox of a node that is gone. */
 const expires = 60_000
 const prefetch = 256
+/** ms that an orderly stop waits for the broker. */
+const leaveWithin = 1_000
 
 export class Inbox implements LinkUser {
   readonly #node: Node
+  #left = false
 
   constructor(node: Node) {
     this.#node = node
@@ -38,7 +41,16 @@ export class Inbox implements LinkUser {
 
   down(): void {}
 
+  /** Deletes the queue: nobody waits for a reply any more. */
+  readonly leave: Effect.Effect<void> = Effect.suspend(() => {
+    this.#left = true
+    const { link } = this.#node.connection
+    if (link === undefined) return Effect.void // the broker deletes it after `expires`
+    return Effect.ignore(Effect.timeoutOption(link.deleteQueue(this.#node.inbox), leaveWithin))
+  })
+
   #cancelled(link: Link, why: string): void {
+    if (this.#left) return
     this.#node.log("Warn", `${this.#node.inbox}: the broker ended the consumer (${why}); subscribing again`)
     this.#node.run(Effect.ignore(this.up(link)))
   }

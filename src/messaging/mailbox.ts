@@ -121,7 +121,7 @@ export class Mailbox implements Desk {
   #refuse(hand: Hand, { why, answer, remains }: Unreadable): void {
     const done = hand.hold(() => this.#release(hand))
     const reason = new Rejected({ why })
-    if (answer === undefined) this.#node.post.bury(this.#death(hand, "undecodable", reason, 0, remains), done)
+    if (answer === undefined) this.#entomb(hand, this.#death(hand, "undecodable", reason, 0, remains), done)
     else this.#node.post.answer(answer, { tag: "failed", reason }, undefined, done)
   }
 
@@ -291,8 +291,15 @@ export class Mailbox implements Desk {
 
   #bury(job: Job, reason: DeadReason, error: unknown, attempts: number): void {
     const remains = { kind: "item" as const, item: job.item }
-    this.#node.post.bury(this.#death(job.hand, reason, error, attempts, remains), job.sending())
+    this.#entomb(job.hand, this.#death(job.hand, reason, error, attempts, remains), job.sending())
     this.#done(job)
+  }
+
+  #entomb(hand: Hand, death: Death, done: () => void): void {
+    this.#node.post.bury(death, (buried) => {
+      if (!buried) hand.tooLargeToBury = true
+      done()
+    })
   }
 
   #done(job: Job): void {

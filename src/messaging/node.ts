@@ -41,6 +41,7 @@ export class Node {
   readonly mailboxes = new Set<{ readonly finish: Effect.Effect<void> }>()
   /** Set while the system shuts down: no new calls from outside. */
   stopping = false
+  readonly leaveInbox: Effect.Effect<void>
   #lastId = 0
 
   constructor(options: NodeOptions) {
@@ -56,7 +57,9 @@ export class Node {
     this.post = new Post(this.outbox, names, this.id, this.now, (message) => this.log("Warn", message))
     this.connection = new Connection(options.broker)
     this.connection.foundation(topology(names))
-    this.connection.foundation(new Inbox(this))
+    const inbox = new Inbox(this)
+    this.leaveInbox = inbox.leave
+    this.connection.foundation(inbox)
     this.connection.foundation(this.#sending())
   }
 

@@ -5,6 +5,7 @@ import type { Incoming } from "../broker/broker.ts"
 import { batchType, decodeBatch, otherVersion } from "../wire/batch.ts"
 import type { Remains } from "../wire/dead-letter.ts"
 import type { MailItem } from "../wire/item.ts"
+import { writeJson } from "../wire/json.ts"
 import { isMalformed, type Malformed } from "../wire/malformed.ts"
 import { decodePlain } from "../wire/plain.ts"
 import { rawProperties } from "../wire/raw-message.ts"
@@ -59,7 +60,8 @@ const openBatch = (message: Incoming): Mail => {
   const unreadable: Array<Unreadable> = []
   for (const item of batch.items) {
     if (item.kind === "ask" || item.kind === "tell") items.push(item)
-    else if (item.kind === "malformed") unreadable.push({ ...refusal(item), remains: partOf(message, item) })
+    else if (item.kind === "malformed")
+      unreadable.push({ ...refusal(item), remains: partOf(message, batch.node, item) })
     else
       unreadable.push({
         why: `a ${item.kind} does not belong in a mailbox`,
@@ -75,11 +77,13 @@ const refusal = ({ why, ask }: Malformed): { readonly why: string; readonly answ
   answer: ask === undefined ? undefined : { kind: "node", queue: ask.replyTo, id: ask.id },
 })
 
-/** Only the unreadable item: its neighbours live. */
-const partOf = (message: Incoming, { raw }: Malformed): Remains =>
-  raw === undefined
+/** The unreadable item as a batch of its own: its neighbours live. */
+const partOf = (message: Incoming, node: string, { raw }: Malformed): Remains => {
+  const body = raw === undefined ? undefined : writeJson({ node, items: [raw] })
+  return body === undefined
     ? whole(message)
-    : { kind: "message", properties: rawProperties(message), body: Buffer.from(JSON.stringify(raw) ?? "null") }
+    : { kind: "message", properties: rawProperties(message), body: Buffer.from(body) }
+}
 
 const openPlain = (message: Incoming, now: number): Mail => {
   const { correlationId, replyTo } = message

@@ -93,10 +93,11 @@ export class Post {
   /** Sends an item of a batch again on its own, with the identity it has. */
   again(address: Address, item: MailItem, replays: number, done: () => void): void {
     const to = { ...this.mailTo(address), node: item.node, onNack: "retry" as const }
-    this.#insist(to, replayable(item, replays), done)
+    this.#insist(to, replayable(item, replays), () => done())
   }
 
-  bury(death: Death, done: () => void): void {
+  /** @param done whether the broker has it; false when it is too large for the broker. */
+  bury(death: Death, done: (buried: boolean) => void): void {
     const to: Destination = {
       ...this.#direct(this.#names.deadLetters),
       exchange: this.#names.dead,
@@ -135,14 +136,14 @@ export class Post {
   }
 
   /** For what must not get lost: the delivery it comes from stays unacked until the broker has it. */
-  #insist(to: Destination, content: Ready, done: () => void): void {
+  #insist(to: Destination, content: Ready, done: (taken: boolean) => void): void {
     const parcel: Parcel = {
       content,
       persistent: true,
       settled: (refusal) => {
-        if (refusal === undefined) return done()
+        if (refusal === undefined) return done(true)
         this.#log(`${to.exchange} / ${to.routingKey} would not take a message: ${refusal.message}`)
-        if (refusal._tag === "Oversized") return done()
+        if (refusal._tag === "Oversized") return done(false)
         setTimeout(() => this.#insist(to, content, done), offerAgain)
       },
     }
