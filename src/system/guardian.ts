@@ -6,7 +6,7 @@
 //     (promise 9). What it cannot mend is fatal and ends the tree.
 // Y3. The guardian itself restarts nothing: what comes up to it has been given up below.
 
-import { Duration, Effect } from "effect"
+import { Effect } from "effect"
 import type { Surroundings } from "../actor/member.ts"
 import type { Node } from "../messaging/node.ts"
 import type { Child } from "../supervision/child.ts"
@@ -55,9 +55,7 @@ const inbox = (node: Node): Child => ({
     Effect.gen(function* () {
       yield* Effect.timeoutOption(node.flush, flushWithin)
       yield* node.endAsks
-      const { link } = node.connection
-      if (link !== undefined)
-        yield* Effect.ignore(Effect.timeoutOption(link.deleteQueue(node.inbox), Duration.seconds(1)))
+      yield* node.leaveInbox
     }),
   ),
 })

@@ -5,7 +5,7 @@ import type { Surroundings } from "../actor/member.ts"
 import { Broker } from "../broker/broker.ts"
 import { Node } from "../messaging/node.ts"
 import { defaultLimits, type Limits } from "../messaging/outbox.ts"
-import { invalid } from "../wire/address.ts"
+import { isToken } from "../wire/address.ts"
 import { names } from "../wire/names.ts"
 import { type Guardian, guard } from "./guardian.ts"
 import type { Tree } from "./tree.ts"
@@ -13,7 +13,7 @@ import type { Tree } from "./tree.ts"
 export interface NodeOptions {
   /** The first part of the address of every actor that runs here, and of those that are called without another. */
   readonly domain: string
-  /** The first token of every name on the broker. Default `warren`. */
+  /** The first token of every name on the broker, at most 32 characters. Default `warren`. */
   readonly prefix?: string
   /** How long an ask, or the sending of a tell, may take unless the call or the protocol says. Default 30 seconds. */
   readonly askTimeout?: Duration.Input
@@ -47,13 +47,19 @@ export interface Running {
   readonly guardian: Guardian
 }
 
+const problem = ({ domain, prefix = "warren" }: NodeOptions): string | undefined => {
+  if (!isToken(domain)) return `domain ${JSON.stringify(domain)}: want 1 to 63 letters, digits, "_" or "-"`
+  if (isToken(prefix) && prefix.length <= 32) return undefined
+  return `prefix ${JSON.stringify(prefix)}: want 1 to 32 letters, digits, "_" or "-"`
+}
+
 const millis = (input: Duration.Input): number => Duration.toMillis(Duration.fromInputUnsafe(input))
 
 /** Runs until the Scope closes. The services of the surrounding context are those that the tree's actors need. */
 export const run = <R>(options: NodeOptions, tree: Tree<R> | undefined) =>
   Effect.gen(function* () {
-    const wrong = invalid({ domain: options.domain, type: options.prefix ?? "warren", id: "x", major: 0 })
-    if (wrong !== undefined) return yield* new BadOptions({ why: wrong.replace(/^type/, "prefix") })
+    const wrong = problem(options)
+    if (wrong !== undefined) return yield* new BadOptions({ why: wrong })
     const broker = yield* Broker
     const services = (yield* Effect.context<R>()) as Context.Context<never>
     const node = new Node({
