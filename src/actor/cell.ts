@@ -58,17 +58,6 @@ export class Cell implements Receiver {
     this.#options.crashed(error)
   }
 
-  /** Takes a turn among the messages for something else than mail: a timer's tick. */
-  async turn(run: () => void | Promise<void>): Promise<void> {
-    try {
-      await run()
-    } catch (error) {
-      if (this.#over) return
-      this.#over = true
-      this.#options.crashed(error)
-    }
-  }
-
   #handle(job: Job, message: Compiled, payload: unknown): void {
     let result: unknown
     try {

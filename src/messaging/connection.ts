@@ -1,6 +1,7 @@
 // The node's connection: it keeps one link to the broker alive, and tells those who use it when it comes and goes.
 //
-// K1. Users are brought up in the order in which they joined, level by level; the connection is up after the last one.
+// K1. First the foundations are brought up, in order; then the users, side by side; then whatever sends. So nothing is
+//     sent to an actor of this node before its mailbox is there again.
 // K2. Users are told of a loss before anybody tries to open the next link.
 // K3. A user that the broker refuses (clashing arguments) is fatal: the failure goes up and stops the tree.
 
@@ -24,13 +25,16 @@ export class Connection {
   readonly life = new Lifecycle(connectionChart)
   readonly name: string
   readonly #connect: Broker["Service"]["connect"]
-  readonly #foundations: Array<LinkUser> = []
+  readonly #foundations: ReadonlyArray<LinkUser>
+  readonly #senders: ReadonlyArray<LinkUser>
   readonly #users = new Set<LinkUser>()
   #link: Link | undefined
   /** Users that have been brought up on this link. */
   #introduced = new Set<LinkUser>()
 
-  constructor(broker: Broker["Service"]) {
+  constructor(broker: Broker["Service"], foundations: ReadonlyArray<LinkUser>, senders: ReadonlyArray<LinkUser>) {
+    this.#foundations = foundations
+    this.#senders = senders
     this.name = broker.name
     this.#connect = broker.connect
   }
@@ -44,11 +48,6 @@ export class Connection {
     if (this.life.has("flowing")) return undefined
     const { why } = this.life.context
     return this.life.has("up") ? `the broker blocks publishers: ${why}` : (why ?? `not connected to ${this.name} yet`)
-  }
-
-  /** Brought up before all users, in order: exchanges, the inbox, the outbox. */
-  foundation(user: LinkUser): void {
-    this.#foundations.push(user)
   }
 
   /** Brings the user up on this link, now or once there is one, and on every later link, until the scope closes. */
@@ -92,6 +91,7 @@ export class Connection {
       for (let next = this.#newcomers(); next.length > 0; next = this.#newcomers()) {
         yield* Effect.forEach(next, (user) => user.up(link), { concurrency: sideBySide, discard: true })
       }
+      for (const sender of this.#senders) yield* sender.up(link)
       link.onBlocked((why) => this.life.send(why === undefined ? { type: "unblocked" } : { type: "blocked", why }))
       this.life.send({ type: "opened" })
       const why = link.blocked()
@@ -108,7 +108,7 @@ export class Connection {
   #leave(exit: Exit.Exit<never, BrokerError>): void {
     this.#link = undefined
     this.#introduced = new Set()
-    for (const user of [...this.#foundations, ...this.#users]) user.down()
+    for (const user of [...this.#senders, ...this.#users, ...this.#foundations]) user.down()
     const failure = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
     const why = failure instanceof Error ? failure.message : String(failure)
     if (Exit.hasInterrupts(exit)) this.life.send({ type: "close" })

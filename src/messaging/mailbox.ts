@@ -100,7 +100,12 @@ export class Mailbox implements Desk {
     if (hand.key !== undefined) this.#lost.delete(hand.key)
     hand.resume(delivery)
     this.#hands.add(hand)
-    for (const job of hand.jobs) if (job.state === "waiting") MutableList.append(this.#ready, job)
+    const waiting = [...hand.jobs].filter((job) => job.state === "waiting")
+    // A job that was retried is the last of the set, but not of the batch.
+    MutableList.appendAll(
+      this.#ready,
+      waiting.sort((a, b) => a.item.id - b.item.id),
+    )
     this.#release(hand)
     this.#pump()
   }
@@ -154,7 +159,7 @@ export class Mailbox implements Desk {
   /** A cell takes the mail from now on. */
   open(receiver: Receiver): void {
     this.#receiver = receiver
-    if (this.#phase === "finishing") this.#phase = "open"
+    if (this.#phase === "finishing" && !this.#node.stopping) this.#phase = "open"
     this.#pump()
   }
 

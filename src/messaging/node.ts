@@ -55,12 +55,9 @@ export class Node {
     this.pending = new PendingAsks(this.deadlines)
     this.cancels = new Cancels(this.deadlines, this.now)
     this.post = new Post(this.outbox, names, this.id, this.now, (message) => this.log("Warn", message))
-    this.connection = new Connection(options.broker)
-    this.connection.foundation(topology(names))
     const inbox = new Inbox(this)
     this.leaveInbox = inbox.leave
-    this.connection.foundation(inbox)
-    this.connection.foundation(this.#sending())
+    this.connection = new Connection(options.broker, [topology(names), inbox], [this.#sending()])
   }
 
   /** Unique on this node: with its id it names a message for ever. */
@@ -82,7 +79,7 @@ export class Node {
     this.pending.endAll({ tag: "failed", reason: new Cancelled({}) }),
   )
 
-  /** The outbox sends as soon as the inbox is there to take the replies. */
+  /** The outbox sends on the link that is up. */
   #sending(): LinkUser {
     return {
       up: (link) => Effect.sync(() => this.outbox.use(link)),
