@@ -3,7 +3,20 @@
 export { CurrentJob } from "./actor/current.ts"
 export { Broker, type Delivery, type Incoming, type Link, type Outgoing, type QueueSpec } from "./broker/broker.ts"
 export { Embedded, EmbeddedBroker } from "./broker/embedded/embedded.ts"
+export type { BrokerError, PublishFailure } from "./broker/errors.ts"
 export type { RabbitMqOptions } from "./broker/rabbitmq/rabbitmq.ts"
 export * from "./index.ts"
 export type { EffectClient } from "./protocol/client.ts"
 export { Actors, Amqp, type StartError } from "./system/actors.ts"
+// For actors that work on what lies at the broker.
+export {
+  type DeadLetter,
+  type DeadReason,
+  deadReasons,
+  decodeDeadLetter,
+  type EncodedDeadLetter,
+  encodeDeadLetter,
+  replay as replayDeadLetter,
+} from "./wire/dead-letter.ts"
+export type { Malformed } from "./wire/malformed.ts"
+export { type Names, names } from "./wire/names.ts"

@@ -85,16 +85,11 @@ export class Cell implements Receiver {
 
   #succeeded(job: Job, message: Compiled, value: unknown): void {
     if (message.kind === "tell") return job.answer(undefined)
-    let encoded: unknown
     try {
-      encoded = message.reply.encode(value)
+      job.answer({ tag: "value", value: message.reply.encode(value) })
     } catch (error) {
-      return this.crash(
-        job,
-        new Mismatch(`the reply of ${job.item.name} is not what its protocol says: ${messageOf(error)}`),
-      )
+      this.crash(job, new Mismatch(`the reply of ${job.item.name} is not what its protocol says: ${messageOf(error)}`))
     }
-    job.answer({ tag: "value", value: encoded })
   }
 
   #failed(job: Job, message: Compiled, error: unknown): void {

@@ -78,9 +78,10 @@ export const ask = (node: Node, call: Call, settle: (outcome: Outcome) => void):
     ...lineage(call),
     ...common(call),
   }
-  if (!post.mail(to, item, refused, wanted)) {
+  const reason = hindrance(() => post.mail(to, item, refused, wanted))
+  if (reason !== undefined) {
     confirmed?.()
-    pending.end(id, { tag: "failed", reason: new MailboxFull({ what: "outbox" }) })
+    pending.end(id, { tag: "failed", reason })
   }
   return () => {
     if (pending.end(id, { tag: "failed", reason: new Cancelled({}) })) post.cancel(call.to, id)
@@ -116,8 +117,18 @@ export const tell = (node: Node, call: Call, settle: (reason: AskReason | undefi
     ...common(call),
   }
   const settled = (refusal: Refusal | undefined) => end(refusal && reasonOf(refusal, call.to))
-  if (!node.post.mail(to, item, settled, () => open)) end(new MailboxFull({ what: "outbox" }))
+  const reason = hindrance(() => node.post.mail(to, item, settled, () => open))
+  if (reason !== undefined) end(reason)
   return () => end(new Cancelled({}))
+}
+
+/** Why an item could not even be put into the outbox. */
+const hindrance = (push: () => boolean): AskReason | undefined => {
+  try {
+    return push() ? undefined : new MailboxFull({ what: "outbox" })
+  } catch (error) {
+    return new Rejected({ why: `the payload is not JSON: ${error instanceof Error ? error.message : String(error)}` })
+  }
 }
 
 /** The asks above a nested one: by it the callee recognises an ask that would wait for itself. */

@@ -10,13 +10,14 @@ import type { Delivery, QueueSpec } from "../broker/broker.ts"
 import type { BrokerError } from "../broker/errors.ts"
 import { Crashed, Rejected } from "../protocol/errors.ts"
 import { type Address, format, routingKey } from "../wire/address.ts"
-import type { DeadReason, Remains } from "../wire/dead-letter.ts"
+import type { DeadReason } from "../wire/dead-letter.ts"
 import type { AskItem, Outcome } from "../wire/item.ts"
-import { Hand } from "./hand.ts"
+import { Burial } from "./burial.ts"
+import type { Hand } from "./hand.ts"
+import { Hands } from "./hands.ts"
 import { type Desk, Job } from "./job.ts"
 import type { Node } from "./node.ts"
 import { type Mail, openMail, type ReplyAddress, type Unreadable } from "./opening.ts"
-import type { Death } from "./post.ts"
 import { afterCrash, begun, type Returned, reception } from "./redelivery.ts"
 import { Subscription } from "./subscription.ts"
 import { Turn } from "./turn.ts"
@@ -48,12 +49,11 @@ export class Mailbox implements Desk {
   readonly #options: MailboxOptions
   readonly #ready = MutableList.make<Job | Turn>()
   readonly #running = new Set<Job | Turn>()
-  /** What is in hand on this link. */
-  readonly #hands = new Set<Hand>()
-  /** What was in hand when a link was lost, by message id, oldest first. */
-  readonly #lost = new Map<string, Hand>()
+  readonly #hands: Hands
+  readonly #burial: Burial
   #receiver: Receiver | undefined
   #phase: "open" | "finishing" | "left" = "open"
+  #pumping = false
   #idle: Array<() => void> = []
 
   /** @param refused the broker would not give the queue back after it was up: the member cannot go on. */
@@ -61,6 +61,8 @@ export class Mailbox implements Desk {
     this.#node = node
     this.#options = options
     const prefetch = prefetchOf(options.concurrency)
+    this.#hands = new Hands(2 * prefetch)
+    this.#burial = new Burial(node.post, options.address)
     this.subscription = new Subscription(node, options.queue, routingKey(options.address), prefetch, {
       delivery: (delivery) => this.#receive(delivery),
       lost: () => this.#lose(),
@@ -76,9 +78,8 @@ export class Mailbox implements Desk {
   // Receiving
 
   #receive(delivery: Delivery): void {
-    const { messageId: key } = delivery.message
-    const known = key === undefined || !delivery.redelivered ? undefined : this.#lost.get(key)
-    if (known !== undefined) return this.#resume(known, delivery)
+    const known = this.#hands.resume(delivery)
+    if (known !== undefined) return this.#resume(known)
     const mail = openMail(delivery.message, this.#node.now())
     const returned: Returned = {
       redelivered: delivery.redelivered,
@@ -86,26 +87,22 @@ export class Mailbox implements Desk {
       known: false,
       items: mail.items.length,
     }
-    const hand = new Hand(delivery, mail)
-    this.#hands.add(hand)
+    const hand = this.#hands.take(delivery, mail)
     for (const unreadable of mail.unreadable) this.#refuse(hand, unreadable)
-    if (reception(returned) === "split") this.#split(hand, mail, returned)
+    if (reception(returned, this.#options.maxDeliveries) === "split") this.#split(hand, mail, returned)
     else for (const item of mail.items) this.#admit(new Job(item, hand, begun(returned, item.attempts ?? 0), this))
     this.#release(hand) // there may be nothing in it to wait for
     this.#pump()
   }
 
   /** Goes on with a batch that was in hand when the link was lost (redelivery.ts, R1). */
-  #resume(hand: Hand, delivery: Delivery): void {
-    if (hand.key !== undefined) this.#lost.delete(hand.key)
-    hand.resume(delivery)
-    this.#hands.add(hand)
-    const waiting = [...hand.jobs].filter((job) => job.state === "waiting")
+  #resume(hand: Hand): void {
     // A job that was retried is the last of the set, but not of the batch.
-    MutableList.appendAll(
-      this.#ready,
-      waiting.sort((a, b) => a.item.id - b.item.id),
-    )
+    const jobs = [...hand.jobs].filter((job) => job.state === "waiting").sort((a, b) => a.item.id - b.item.id)
+    for (const job of jobs) {
+      if (job.ask !== undefined) this.#node.cancels.watch(job)
+      MutableList.append(this.#ready, job)
+    }
     this.#release(hand)
     this.#pump()
   }
@@ -123,11 +120,11 @@ export class Mailbox implements Desk {
     }
   }
 
-  #refuse(hand: Hand, { why, answer, remains }: Unreadable): void {
+  #refuse(hand: Hand, unreadable: Unreadable): void {
     const done = hand.hold(() => this.#release(hand))
-    const reason = new Rejected({ why })
-    if (answer === undefined) this.#entomb(hand, this.#death(hand, "undecodable", reason, 0, remains), done)
-    else this.#node.post.answer(answer, { tag: "failed", reason }, undefined, done)
+    const reason = new Rejected({ why: unreadable.why })
+    if (unreadable.answer === undefined) this.#burial.ofUnreadable(hand, unreadable, reason, done)
+    else this.#node.post.answer(unreadable.answer, { tag: "failed", reason }, undefined, done)
   }
 
   /** Takes a job in, unless it can be seen already that it must not run. */
@@ -182,6 +179,8 @@ export class Mailbox implements Desk {
   }
 
   #pump(): void {
+    if (this.#pumping) return // a handler that is done at once comes back here: the loop below goes on, not the stack
+    this.#pumping = true
     while (this.#receiver !== undefined && this.#running.size < this.#options.concurrency) {
       const next = MutableList.take(this.#ready)
       if (next === MutableList.Empty) break
@@ -195,6 +194,7 @@ export class Mailbox implements Desk {
       }
       this.#start(next, this.#receiver)
     }
+    this.#pumping = false
     this.#checkIdle()
   }
 
@@ -295,16 +295,8 @@ export class Mailbox implements Desk {
   }
 
   #bury(job: Job, reason: DeadReason, error: unknown, attempts: number): void {
-    const remains = { kind: "item" as const, item: job.item }
-    this.#entomb(job.hand, this.#death(job.hand, reason, error, attempts, remains), job.sending())
+    this.#burial.ofJob(job, reason, error, attempts)
     this.#done(job)
-  }
-
-  #entomb(hand: Hand, death: Death, done: () => void): void {
-    this.#node.post.bury(death, (buried) => {
-      if (!buried) hand.tooLargeToBury = true
-      done()
-    })
   }
 
   #done(job: Job): void {
@@ -314,17 +306,13 @@ export class Mailbox implements Desk {
     this.#pump()
   }
 
-  #death(hand: Hand, reason: DeadReason, error: unknown, attempts: number, remains: Remains): Death {
-    return { reason, error, attempts, address: this.#options.address, replays: hand.replays, remains }
-  }
-
   settled(job: Job): void {
     job.hand.jobs.delete(job)
     this.#release(job.hand)
   }
 
   #release(hand: Hand): void {
-    if (hand.ackIfDone()) this.#hands.delete(hand)
+    this.#hands.release(hand)
     this.#checkIdle()
   }
 
@@ -335,16 +323,9 @@ export class Mailbox implements Desk {
     const turns = MutableList.toArray(this.#ready).filter((next) => next instanceof Turn)
     MutableList.clear(this.#ready)
     MutableList.appendAll(this.#ready, turns)
-    for (const hand of this.#hands) {
-      hand.lose()
-      if (hand.key === undefined) continue
-      this.#lost.delete(hand.key)
-      this.#lost.set(hand.key, hand)
-    }
-    this.#hands.clear()
-    // What another member was given will not come back here: forget the oldest.
-    const surplus = this.#lost.size - 2 * prefetchOf(this.#options.concurrency)
-    for (const key of [...this.#lost.keys()].slice(0, Math.max(0, surplus))) this.#lost.delete(key)
+    this.#hands.lose((hand) => {
+      for (const job of hand.jobs) if (job.state === "waiting") this.#node.cancels.forget(job)
+    })
     this.#checkIdle()
   }
 
@@ -363,8 +344,7 @@ export class Mailbox implements Desk {
     return Effect.andThen(
       this.subscription.leave,
       Effect.sync(() => {
-        for (const hand of this.#hands) hand.giveBack()
-        this.#hands.clear()
+        this.#hands.giveBack()
         MutableList.clear(this.#ready)
       }),
     )
@@ -373,7 +353,7 @@ export class Mailbox implements Desk {
   #checkIdle(): void {
     if (this.#idle.length === 0 || this.#running.size > 0) return
     // A batch that was begun is finished, unless there is no cell left to do it.
-    for (const hand of this.#hands) if (hand.started && this.#receiver !== undefined) return
+    if (this.#receiver !== undefined && this.#hands.begun) return
     const idle = this.#idle
     this.#idle = []
     for (const call of idle) call()

@@ -3,6 +3,7 @@
 // T1. Each `done` is called once, when the broker has taken the parcel or will never take it.
 
 import { v7 as uuid } from "uuid"
+import type { Incoming } from "../broker/broker.ts"
 import { type Address, format, routingKey } from "../wire/address.ts"
 import { encodeBatch, encodeItem } from "../wire/batch.ts"
 import { type DeadLetter, type DeadReason, encodeDeadLetter, type Remains } from "../wire/dead-letter.ts"
@@ -22,6 +23,11 @@ export interface Death {
   readonly replays: number
   readonly remains: Remains
 }
+
+/** Marks an item that was split off a batch which came back: one of them may kill processes. */
+const splitHeader = "warren-split"
+
+export const isSplit = ({ headers }: Pick<Incoming, "headers">): boolean => headers[splitHeader] === true
 
 /** ms before a dead letter or an item sent again is offered anew, when the broker would not take it. */
 const offerAgain = 1000
@@ -162,5 +168,5 @@ const replayable = (item: MailItem, replays: number): Ready => ({
     [encodeItem(item)],
   ),
   persistent: true,
-  ...(replays === 0 ? {} : { headers: { "warren-replays": replays } }),
+  headers: { [splitHeader]: true, ...(replays === 0 ? {} : { "warren-replays": replays }) },
 })

@@ -19,11 +19,12 @@ export interface Returned {
 
 export type Reception = "first" | "resume" | "again" | "split"
 
-export const reception = (batch: Returned): Reception => {
+export const reception = (batch: Returned, maxDeliveries: number): Reception => {
   if (!batch.redelivered && (batch.returns ?? 0) === 0) return "first"
   if (batch.known) return "resume"
   if (batch.items <= 1) return "again"
-  return batch.returns === 1 ? "again" : "split"
+  // After the split there must be one delivery left to tell the killer from its neighbours.
+  return batch.returns === 1 && maxDeliveries > 2 ? "again" : "split"
 }
 
 /** How often the handling of an item of this batch may have been begun before. */

@@ -1,13 +1,15 @@
 // Keeps one consumer on one mailbox queue, over every link.
 //
-// U1. It starts with a prefetch of one and widens at the first message that was never delivered before. Mail that kills
-//     processes comes back first: so it is alone in hand when it does, and its neighbours are not counted as suspects.
+// U1. It starts with a prefetch of one and widens at the first message that is beyond suspicion: never delivered before,
+//     and not split off a batch (post.ts). Mail that kills processes comes back first: so it is alone in hand when it
+//     does, and its neighbours are not counted as suspects. At the first item of a split batch it is narrow again.
 
 import { Effect } from "effect"
 import type { Consumer, Delivery, Link, QueueSpec } from "../broker/broker.ts"
 import type { BrokerError } from "../broker/errors.ts"
 import type { LinkUser } from "./connection.ts"
 import type { Node } from "./node.ts"
+import { isSplit } from "./post.ts"
 
 export interface Subscriber {
   readonly delivery: (delivery: Delivery) => void
@@ -26,6 +28,7 @@ export class Subscription implements LinkUser {
   #link: Link | undefined
   #consumer: Consumer | undefined
   #narrow = true
+  #resizing = false
   #left = false
 
   /** @param routingKey of the exchanges for mail and for control. @param prefetch batches in hand, once wide. */
@@ -66,7 +69,8 @@ export class Subscription implements LinkUser {
     const listener = {
       delivery: (delivery: Delivery) => {
         if (this.#left) return delivery.nack({ requeue: true })
-        if (this.#narrow && !delivery.redelivered) this.#widen(link)
+        if (isSplit(delivery.message)) this.#resize(link, true)
+        else if (!delivery.redelivered) this.#resize(link, false)
         this.#subscriber.delivery(delivery)
       },
       cancelled: (why: string) => this.#cancelled(link, why),
@@ -76,15 +80,24 @@ export class Subscription implements LinkUser {
     })
   }
 
-  #widen(link: Link): void {
-    const narrow = this.#consumer
-    if (narrow === undefined) return // it came before consume-ok: the next one widens
-    this.#narrow = false
-    const widen = Effect.andThen(
-      narrow.cancel,
-      Effect.suspend(() => (this.#link === link ? this.#consume(link, this.#prefetch) : Effect.void)),
+  #resize(link: Link, narrow: boolean): void {
+    const consumer = this.#consumer
+    // Before consume-ok, or while it changes already, the next message does it.
+    if (this.#narrow === narrow || this.#resizing || consumer === undefined) return
+    this.#narrow = narrow
+    this.#resizing = true
+    const resized = Effect.andThen(
+      consumer.cancel,
+      Effect.suspend(() => (this.#link === link ? this.#consume(link, narrow ? 1 : this.#prefetch) : Effect.void)),
+    ).pipe(
+      Effect.catch((error) => this.#failed(error)),
+      Effect.ensuring(
+        Effect.sync(() => {
+          this.#resizing = false
+        }),
+      ),
     )
-    this.#node.run(Effect.catch(widen, (error) => this.#failed(error)))
+    this.#node.run(resized)
   }
 
   /** The broker ended the consumer (queue deleted, consumer timeout), but the link lives. */

@@ -16,7 +16,7 @@ export interface Protocol<Name extends string, M extends Messages> extends AnyPr
   readonly name: Name
   readonly messages: M
   /** Gives handlers back as they are, with their types: for factories in which TypeScript cannot see what is expected. */
-  readonly of: <R>(handlers: Handlers<M, R>) => Handlers<M, R>
+  readonly of: <R = never>(handlers: Handlers<M, R>) => Handlers<M, R>
 }
 
 /** Names that would break the client object: `await ref` calls `then`, and so on. */

@@ -18,7 +18,7 @@ export { type RawProperties, rawProperties } from "./raw-message.ts"
 
 export const deadLetterType = "application/vnd.warren.dead-letter.v1+json"
 
-const reasons = [
+export const deadReasons = [
   /** The handler failed with something that its protocol does not declare. */
   "crashed",
   /** Refused before any handler saw it. */
@@ -34,7 +34,7 @@ const reasons = [
   /** The broker, or a newer version of Warren, gave a reason that is not known here. */
   "unknown",
 ] as const
-export type DeadReason = (typeof reasons)[number]
+export type DeadReason = (typeof deadReasons)[number]
 
 /** What is dead: one item, or a whole message as it came. */
 export type Remains =
@@ -181,7 +181,7 @@ const decodeOurs = (message: DeadMessage): DeadLetter | Malformed => {
   const error = isObject(json.error) ? json.error : {}
   const origin = isObject(json.origin) ? json.origin : {}
   return {
-    reason: reasons.find((reason) => reason === json.reason) ?? "unknown",
+    reason: deadReasons.find((reason) => reason === json.reason) ?? "unknown",
     error: {
       name: textOf(error.name),
       message: textOf(error.message),

@@ -1,0 +1,151 @@
+// The port to a message broker. AMQP-shaped (exchanges, queues, publish, consume, ack), so that everything above it is
+// the same code on RabbitMQ and on the embedded broker. What takes time is an Effect; publish, delivery and settling are
+// plain calls, because they are the hot path.
+//
+// B1. A link is one life: it is opened, it may be lost, it never comes back. A reconnect is a new link.
+// B2. Every `publish` settles exactly once, at the latest when the confirm times out or the link is lost.
+// B3. After the link is lost no listener is called, and `ack`/`nack` of its deliveries do nothing: the broker has
+//     already put them back.
+// B4. Listeners are called from the event loop, never from inside a call into the link.
+
+import { Context, type Effect, type Scope } from "effect"
+import type { BrokerError, LinkLost, PublishFailure } from "./errors.ts"
+
+export type Scalar = string | number | boolean
+
+/** AMQP 0-9-1 basic properties (spec 1.8.3), those that Warren uses. */
+export interface Properties {
+  readonly contentType?: string
+  readonly contentEncoding?: string
+  readonly headers?: Readonly<Record<string, Scalar>>
+  /** Stored on disk (delivery-mode 2). Default false. */
+  readonly persistent?: boolean
+  readonly correlationId?: string
+  readonly replyTo?: string
+  /** ms that the message may wait in a queue. */
+  readonly expiration?: number
+  readonly messageId?: string
+  /** ms since the epoch; AMQP keeps seconds. */
+  readonly timestamp?: number
+  readonly type?: string
+  readonly appId?: string
+}
+
+export interface Outgoing extends Properties {
+  /** "" is the default exchange: `routingKey` then names a queue. */
+  readonly exchange: string
+  readonly routingKey: string
+  readonly body: Uint8Array
+  /** Fail with `Unroutable` when no queue takes it. Default false. */
+  readonly mandatory?: boolean
+}
+
+/** What arrives. A foreign peer may have set any header, of any type: nothing of it is to be trusted. */
+export interface Incoming extends Omit<Properties, "headers"> {
+  readonly exchange: string
+  readonly routingKey: string
+  readonly body: Buffer
+  readonly headers: Readonly<Record<string, unknown>>
+}
+
+export interface Delivery {
+  readonly message: Incoming
+  /** The broker has handed it out before. */
+  readonly redelivered: boolean
+  /** How often it came back, counted by a quorum queue; undefined where the queue does not count (classic). */
+  readonly returns: number | undefined
+  readonly ack: () => void
+  /** Put it back (at its old place, where the broker can), or give it to the queue's dead-letter exchange. */
+  readonly nack: (options: { readonly requeue: boolean }) => void
+}
+
+export interface ExchangeSpec {
+  readonly name: string
+  readonly type: "direct" | "topic" | "fanout"
+}
+
+export interface QueueSpec {
+  readonly name: string
+  /** `quorum` is replicated, counts redeliveries and survives; `classic` is cheaper. Both are declared durable. */
+  readonly type: "quorum" | "classic"
+  /** ms without consumers (and re-declarations) after which the broker deletes the queue. Default: never. */
+  readonly expires?: number
+  /** Messages ready in the queue after which publishes are nacked (`reject-publish`). Default: no bound. */
+  readonly maxLength?: number
+  /** Returns after which the broker dead-letters a message; quorum only, and always given for quorum. */
+  readonly deliveryLimit?: number
+  readonly deadLetter?: { readonly exchange: string; readonly routingKey: string }
+  /** One consumer at a time gets messages, the others stand by. Default false. */
+  readonly singleActiveConsumer?: boolean
+}
+
+export interface Binding {
+  readonly queue: string
+  readonly exchange: string
+  readonly routingKey: string
+}
+
+/** What declare-ok says: messages that are ready, and consumers. */
+export interface QueueState {
+  readonly messages: number
+  readonly consumers: number
+}
+
+export interface Listener {
+  readonly delivery: (delivery: Delivery) => void
+  /** The broker ended this consumer (queue deleted, consumer timeout, channel error); the link lives on. */
+  readonly cancelled: (why: string) => void
+}
+
+export interface Consumer {
+  /** No delivery after this. What was delivered may still be acked or nacked. */
+  readonly cancel: Effect.Effect<void, BrokerError>
+}
+
+/** What this broker is, read once per link. */
+export interface Capabilities {
+  readonly product: string
+  readonly version: string
+}
+
+/** One live connection. It is closed by its Scope. */
+export interface Link {
+  readonly id: string
+  readonly capabilities: Capabilities
+  /** Never succeeds; fails when the link is lost. Closing the scope is not a loss. */
+  readonly lost: Effect.Effect<never, LinkLost>
+  /** Why the broker takes no publishes now (memory or disk alarm), or undefined. */
+  readonly blocked: () => string | undefined
+  /** Called at each change of `blocked`. */
+  readonly onBlocked: (listener: (why: string | undefined) => void) => void
+  readonly declareExchange: (spec: ExchangeSpec) => Effect.Effect<void, BrokerError>
+  /** Idempotent; `Refused` with a diff when the queue exists with other arguments. */
+  readonly declareQueue: (spec: QueueSpec) => Effect.Effect<QueueState, BrokerError>
+  readonly bind: (binding: Binding) => Effect.Effect<void, BrokerError>
+  readonly unbind: (binding: Binding) => Effect.Effect<void, BrokerError>
+  /** `NotFound` when there is none. */
+  readonly inspectQueue: (name: string) => Effect.Effect<QueueState, BrokerError>
+  /** Idempotent. */
+  readonly deleteQueue: (name: string) => Effect.Effect<void, BrokerError>
+  readonly purgeQueue: (name: string) => Effect.Effect<void, BrokerError>
+  /** Publishes with a confirm. `settled` gets undefined once the broker has taken responsibility. */
+  readonly publish: (message: Outgoing, settled: (failure: PublishFailure | undefined) => void) => void
+  /** `prefetch`: how many deliveries may be unsettled at once. */
+  readonly consume: (
+    queue: string,
+    options: { readonly prefetch: number },
+    listener: Listener,
+  ) => Effect.Effect<Consumer, BrokerError>
+  /** Takes one message by hand; undefined when the queue is empty. */
+  readonly get: (queue: string) => Effect.Effect<Delivery | undefined, BrokerError>
+}
+
+/** Opens links. Retrying is the business of the supervisor above. */
+export class Broker extends Context.Service<
+  Broker,
+  {
+    /** Where links lead, for people: no password in it. */
+    readonly name: string
+    readonly connect: Effect.Effect<Link, BrokerError, Scope.Scope>
+  }
+>()("warren/Broker") {}

@@ -1,0 +1,32 @@
+// Somebody who takes messages from a queue: a subscription, or a hand that fetches one at a time. It owns what it has not
+// settled yet.
+
+import type { Entry } from "./queue.ts"
+import type { Seat } from "./roster.ts"
+import type { ServedQueue } from "./served-queue.ts"
+
+export interface Handler {
+  readonly delivery: (consumer: Consumer, entry: Entry) => void
+  readonly cancelled: (why: string) => void
+}
+
+export class Consumer implements Seat {
+  readonly queue: ServedQueue
+  /** Undefined for a hand, which is told nothing. */
+  readonly handler: Handler | undefined
+  readonly #prefetch: number
+  /** In order of delivery. */
+  readonly unsettled = new Set<Entry>()
+  waiting = false
+  left = false
+
+  constructor(queue: ServedQueue, prefetch: number, handler?: Handler) {
+    this.queue = queue
+    this.handler = handler
+    this.#prefetch = prefetch
+  }
+
+  get hasRoom(): boolean {
+    return this.unsettled.size < this.#prefetch
+  }
+}

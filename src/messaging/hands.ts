@@ -1,0 +1,65 @@
+// The batches that a mailbox has in hand, over the loss of links.
+
+import type { Delivery } from "../broker/broker.ts"
+import { Hand } from "./hand.ts"
+import type { Mail } from "./opening.ts"
+
+export class Hands {
+  /** What is in hand on this link. */
+  readonly #held = new Set<Hand>()
+  /** What was in hand when a link was lost, by message id, oldest first. */
+  readonly #lost = new Map<string, Hand>()
+  readonly #most: number
+
+  /** @param most lost batches that are remembered: what another member was given will not come back here. */
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  take(delivery: Delivery, mail: Mail): Hand {
+    const hand = new Hand(delivery, mail)
+    this.#held.add(hand)
+    return hand
+  }
+
+  /** The batch that this delivery brings back, if it was in hand here when a link was lost. */
+  resume(delivery: Delivery): Hand | undefined {
+    const key = delivery.message.messageId
+    const hand = key === undefined || !delivery.redelivered ? undefined : this.#lost.get(key)
+    if (hand === undefined || key === undefined) return undefined
+    this.#lost.delete(key)
+    hand.resume(delivery)
+    this.#held.add(hand)
+    return hand
+  }
+
+  /** Acks a batch if everything in it is settled. */
+  release(hand: Hand): void {
+    if (hand.ackIfDone()) this.#held.delete(hand)
+  }
+
+  /** Whether a batch that was begun is not settled yet. */
+  get begun(): boolean {
+    for (const hand of this.#held) if (hand.started) return true
+    return false
+  }
+
+  /** The broker has put them all back. @param each called for every batch that was in hand. */
+  lose(each: (hand: Hand) => void): void {
+    for (const hand of this.#held) {
+      hand.lose()
+      each(hand)
+      if (hand.key === undefined) continue
+      this.#lost.delete(hand.key)
+      this.#lost.set(hand.key, hand)
+    }
+    this.#held.clear()
+    const surplus = Math.max(0, this.#lost.size - this.#most)
+    for (const key of [...this.#lost.keys()].slice(0, surplus)) this.#lost.delete(key)
+  }
+
+  giveBack(): void {
+    for (const hand of this.#held) hand.giveBack()
+    this.#held.clear()
+  }
+}
