@@ -52,7 +52,10 @@ export interface Delivery {
   readonly message: Incoming
   /** The broker has handed it out before. */
   readonly redelivered: boolean
-  /** How often it came back, counted by a quorum queue; undefined where the queue does not count (classic). */
+  /**
+   * How often it came back, counted by a quorum queue; undefined where the queue does not count (classic). RabbitMQ from
+   * 4.3 does not count a nack, and 4.0 lets a dead letter keep `redelivered` and the count of the queue it died in.
+   */
   readonly returns: number | undefined
   readonly ack: () => void
   /** Put it back (at its old place, where the broker can), or give it to the queue's dead-letter exchange. */

@@ -1,0 +1,192 @@
+// The broker contract on a real RabbitMQ, through a proxy that can cut; and what only a network can do to it.
+
+import { execFile } from "node:child_process"
+import { once } from "node:events"
+import { type AddressInfo, createServer, type Server } from "node:net"
+import { promisify } from "node:util"
+import { Effect } from "effect"
+import { afterEach, describe, expect, it } from "vitest"
+import { Broker } from "../../src/broker/broker.ts"
+import { LinkLost, Refused } from "../../src/broker/errors.ts"
+import { RabbitMq, type RabbitMqOptions } from "../../src/broker/rabbitmq/rabbitmq.ts"
+import { eventually, send } from "./bench.ts"
+import { contract, type Rig } from "./contract.ts"
+import { openProxy, type Proxy } from "./proxy.ts"
+
+const brokerUrl = (): URL => {
+  const text = process.env.WARREN_TEST_AMQP_URL
+  if (text === undefined || text === "") {
+    throw new Error(
+      "WARREN_TEST_AMQP_URL is not set: give the URL of a RabbitMQ for tests, e.g. amqp://guest:guest@127.0.0.1:5672",
+    )
+  }
+  return new URL(text)
+}
+
+/** A shell command that runs rabbitmqctl on the node under test; without it the alarm is not tested. */
+const ctl = process.env.WARREN_TEST_RABBITMQCTL || undefined
+
+const through = async (change: (url: URL) => void = () => {}): Promise<{ proxy: Proxy; url: string }> => {
+  const url = brokerUrl()
+  const proxy = await openProxy({ hostname: url.hostname, port: Number(url.port || 5672) })
+  url.hostname = "127.0.0.1"
+  url.port = String(proxy.port)
+  change(url)
+  return { proxy, url: url.href }
+}
+
+const watermark = async (level: string): Promise<void> => {
+  await promisify(execFile)("sh", ["-c", `${ctl} set_vm_memory_high_watermark ${level}`])
+}
+
+const makeRig = async (): Promise<Rig> => {
+  const { proxy, url } = await through()
+  return {
+    broker: RabbitMq.layer(url),
+    cut: proxy.cut,
+    alarm: ctl === undefined ? undefined : { raise: () => watermark("0.00001"), lift: () => watermark("0.4") },
+    close: proxy.close,
+  }
+}
+
+contract("RabbitMQ", makeRig, { alarm: ctl !== undefined })
+
+describe("RabbitMQ over a network", () => {
+  const proxies: Array<Proxy> = []
+  const servers: Array<Server> = []
+  afterEach(async () => {
+    for (const proxy of proxies.splice(0)) await proxy.close()
+    for (const server of servers.splice(0)) server.close()
+  })
+
+  /** Somebody accepts there, and says nothing. */
+  const silentPort = async (): Promise<number> => {
+    const server = createServer((socket) => void socket.on("error", () => {})).listen(0, "127.0.0.1")
+    servers.push(server)
+    await once(server, "listening")
+    return (server.address() as AddressInfo).port
+  }
+
+  const url = async (change?: (url: URL) => void): Promise<string> => {
+    const opened = await through(change)
+    proxies.push(opened.proxy)
+    return opened.url
+  }
+  const connect = Effect.flatMap(Broker, (broker) => broker.connect)
+  const run = <A>(options: string | RabbitMqOptions, work: Effect.Effect<A, unknown, Broker>): Promise<A> =>
+    Effect.runPromise(work.pipe(Effect.provide(RabbitMq.layer(options))) as Effect.Effect<A>)
+
+  it.for([
+    ["a wrong password", { password: "wrong" }, "password"],
+    ["a user that does not exist", { username: "nobody-here" }, "user"],
+    ["a vhost that does not exist", { pathname: "/nowhere" }, "vhost"],
+  ] as const)("refuses %s for good, without showing a password", async ([, wrong, word]) => {
+    const broken = await url((right) => void Object.assign(right, wrong))
+    const refused = await run(broken, Effect.flip(Effect.scoped(connect)))
+    expect(refused).toBeInstanceOf(Refused)
+    expect(refused.message).toContain(word)
+    expect(refused.message).not.toContain(new URL(broken).password)
+  })
+
+  it("says what the server is, and names the place without the password", async () => {
+    const at = await url()
+    const [name, capabilities] = await run(
+      at,
+      Effect.gen(function* () {
+        const broker = yield* Broker
+        const link = yield* broker.connect
+        return [broker.name, link.capabilities] as const
+      }).pipe(Effect.scoped),
+    )
+    expect(name).toContain("127.0.0.1")
+    expect(name).not.toContain("guest")
+    expect(capabilities).toEqual({ product: "RabbitMQ", version: expect.stringMatching(/^\d+\.\d+/) })
+  })
+
+  it("is worth a retry when nobody listens, when the name is unknown, and when the peer says nothing", async () => {
+    const at = await url()
+    const closed = new URL(at)
+    await proxies.pop()!.close()
+    const unknown = new URL(at)
+    unknown.hostname = "no-such-host.invalid"
+    const mute = new URL(at)
+    mute.port = String(await silentPort())
+    for (const bad of [closed, unknown, mute]) {
+      const lost = await run({ url: bad.href, connectTimeout: 500 }, Effect.flip(Effect.scoped(connect)))
+      expect(lost).toBeInstanceOf(LinkLost)
+    }
+  })
+
+  it("finds the one broker of several that lives, whatever the order", async () => {
+    const alive = await url()
+    const dead = new URL(alive)
+    dead.port = "1"
+    for (const random of [() => 0, () => 0.999]) {
+      const layer = { url: [dead.href, alive, dead.href], random }
+      expect(await run(layer, Effect.scoped(Effect.map(connect, (link) => link.capabilities.product)))).toBe("RabbitMQ")
+    }
+  })
+
+  it("calls a frozen broker lost within about twice the heartbeat", async () => {
+    const at = await url()
+    const seconds = await run(
+      { url: at, heartbeat: 1 },
+      Effect.gen(function* () {
+        const link = yield* connect
+        proxies[0]!.blackhole(true)
+        const since = performance.now()
+        const lost = yield* Effect.flip(link.lost).pipe(Effect.timeout(6000))
+        expect(lost).toBeInstanceOf(LinkLost)
+        return (performance.now() - since) / 1000
+      }).pipe(Effect.scoped),
+    )
+    expect(seconds).toBeLessThan(4)
+  })
+
+  it("fails a publish whose confirm does not come, once and no later than a sweep after the time-out", async () => {
+    const at = await url()
+    await run(
+      { url: at, heartbeat: 60, confirmTimeout: 200 },
+      Effect.gen(function* () {
+        const link = yield* connect
+        const name = `warren-contract.timeout.${Date.now()}`
+        yield* link.declareQueue({ name, type: "classic" })
+        proxies[0]!.blackhole(true)
+        const failures: Array<unknown> = []
+        for (let n = 0; n < 3; n++) {
+          link.publish({ exchange: "", routingKey: name, body: Buffer.from("x") }, (failure) => failures.push(failure))
+        }
+        yield* eventually("three time-outs", () => failures.length === 3)
+        expect(failures.map((failure) => (failure as { _tag: string })._tag)).toEqual(Array(3).fill("ConfirmTimedOut"))
+        proxies[0]!.blackhole(false)
+        yield* send(link, name, "y")
+        expect(failures).toHaveLength(3)
+        yield* link.deleteQueue(name)
+      }).pipe(Effect.scoped),
+    )
+  })
+
+  it("closes within its bound when the broker does not answer", async () => {
+    const at = await url()
+    const since = await run(
+      { url: at, closeTimeout: 300 },
+      Effect.gen(function* () {
+        const link = yield* connect
+        const name = `warren-contract.close.${Date.now()}`
+        yield* link.declareQueue({ name, type: "classic", expires: 1000 })
+        proxies[0]!.blackhole(true)
+        return performance.now()
+      }).pipe(Effect.scoped),
+    )
+    expect(performance.now() - since).toBeLessThan(1500)
+  })
+
+  it("leaves nothing open when it is interrupted while it connects", async () => {
+    const at = brokerUrl()
+    at.hostname = "127.0.0.1"
+    at.port = String(await silentPort())
+    const since = performance.now()
+    await run(at.href, Effect.scoped(connect).pipe(Effect.timeout(100), Effect.exit))
+    expect(performance.now() - since).toBeLessThan(1000)
+  })
+})
