@@ -14,9 +14,20 @@ export { ConfirmTimedOut, LinkLost, Nacked, NotFound, Oversized, Refused, Unrout
 export type { CallOptions, Outcome, Ref } from "./protocol/client.ts"
 export * from "./protocol/errors.ts"
 export type { Handlers, MessageContext } from "./protocol/handlers.ts"
-export { action, ask, event, tell } from "./protocol/message.ts"
+// The types behind `protocol(...)`: declarations of programs that export a protocol name them.
+export {
+  type Action,
+  type Ask,
+  action,
+  ask,
+  type Event,
+  event,
+  type Messages,
+  type Tell,
+  tell,
+} from "./protocol/message.ts"
 export { type AnyProtocol, type Protocol, protocol } from "./protocol/protocol.ts"
-export { type Slot, stream, type } from "./protocol/slot.ts"
+export { type Slot, type StreamOf, stream, type } from "./protocol/slot.ts"
 export { Ended, GaveUp, SpecError, StartFailed } from "./supervision/errors.ts"
 export { ChildSpec, SupervisorSpec } from "./supervision/spec.ts"
 export { render, type View } from "./supervision/tree.ts"

@@ -92,13 +92,15 @@ const promiseCall = (dispatch: Dispatch) => {
   const start = (payload: unknown, options: CallOptions | undefined, settle: Settle) => {
     const signal = options?.signal
     if (signal === undefined) return void dispatch(payload, options, currentJob(), settle)
-    let onAbort: (() => void) | undefined
-    const cancel = dispatch(payload, options, currentJob(), (outcome) => {
-      if (onAbort !== undefined) signal.removeEventListener("abort", onAbort)
+    let ended = false
+    let cancel: (() => void) | undefined
+    const end: Settle = (outcome) => {
+      ended = true
+      if (cancel !== undefined) signal.removeEventListener("abort", cancel)
       settle(outcome)
-    })
-    onAbort = cancel
-    signal.addEventListener("abort", cancel, { once: true })
+    }
+    cancel = dispatch(payload, options, currentJob(), end)
+    if (!ended) signal.addEventListener("abort", cancel, { once: true })
   }
   const call = (payload: unknown, options?: CallOptions) =>
     new Promise<unknown>((resolve, reject) =>

@@ -25,6 +25,7 @@ export class Deadlines {
   /** Calls `expire` once the clock reaches `at` (ms since the epoch), unless the entry is cancelled first. */
   add(at: number, expire: () => void): Entry {
     if (!this.#sweeping) this.#start()
+    this.#look()
     const index = Math.max(Math.floor(at / tick), this.#swept + 1)
     let bucket = this.#buckets.get(index)
     if (bucket === undefined) {
@@ -50,18 +51,26 @@ export class Deadlines {
     this.#sweeping = true
     this.#swept = Math.floor(this.#clock.currentTimeMillisUnsafe() / tick) - 1
     const sweeping = Effect.gen({ self: this }, function* () {
-      while (this.#buckets.size > 0) {
-        yield* this.#clock.sleep(Duration.millis(tick))
+      // It runs at once, up to its first sleep: the entry that it is started for comes after that.
+      do {
+        // To the edge of a bucket: sleeping a whole tick each time would find what fell due just after the last sweep late.
+        yield* this.#clock.sleep(Duration.millis(tick - (this.#clock.currentTimeMillisUnsafe() % tick)))
         this.#sweep()
-      }
+      } while (this.#buckets.size > 0)
       this.#sweeping = false
     })
     Effect.runFork(sweeping)
   }
 
-  #sweep(): void {
+  /** The bucket of this moment. When the wall clock was set back, the buckets behind it are to be swept again. */
+  #look(): number {
     const now = Math.floor(this.#clock.currentTimeMillisUnsafe() / tick)
-    if (now < this.#swept) this.#swept = now - 1 // the wall clock was set back
+    if (now < this.#swept) this.#swept = now - 1
+    return now
+  }
+
+  #sweep(): void {
+    const now = this.#look()
     for (let index = this.#swept + 1; index <= now; index++) {
       const bucket = this.#buckets.get(index)
       this.#swept = index

@@ -63,7 +63,8 @@ export class Mailbox implements Desk {
     const prefetch = prefetchOf(options.concurrency)
     this.#hands = new Hands(2 * prefetch)
     this.#burial = new Burial(node.post, options.address)
-    this.subscription = new Subscription(node, options.queue, routingKey(options.address), prefetch, {
+    const width = { prefetch, ordered: options.concurrency === 1 }
+    this.subscription = new Subscription(node, options.queue, routingKey(options.address), width, {
       delivery: (delivery) => this.#receive(delivery),
       lost: () => this.#lose(),
       refused,
@@ -254,7 +255,13 @@ export class Mailbox implements Desk {
       this.#node.cancels.forget(job)
       if (outcome !== undefined && job.aborted === undefined) {
         const service = job.startedAt === 0 ? undefined : Math.max(0, this.#node.now() - job.startedAt)
-        this.#node.post.answer(replyAddress(job, ask), outcome, service, job.sending())
+        const sent = job.sending()
+        try {
+          this.#node.post.answer(replyAddress(job, ask), outcome, service, sent)
+        } catch (error) {
+          sent() // it is not JSON, so nothing was sent; without this the ack would wait for ever
+          throw error
+        }
       }
     }
     this.#done(job)

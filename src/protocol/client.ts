@@ -23,6 +23,7 @@ export interface PromiseCall<Args extends ReadonlyArray<unknown>, A, E> {
   readonly outcome: (...args: Args) => Promise<Outcome<A, E | AskError>>
 }
 
+// biome-ignore lint/suspicious/noConfusingVoidType: it is what a slot of `Schema.Void` holds
 type Args<P> = [Sent<P>] extends [void]
   ? [payload?: undefined, options?: CallOptions]
   : [payload: Sent<P>, options?: CallOptions]

@@ -13,7 +13,7 @@ import type { Fatal, GaveUp, SpecError, StartFailed } from "../supervision/error
 import type { ChildSpec } from "../supervision/spec.ts"
 import type { View } from "../supervision/tree.ts"
 import { type BadOptions, type BrokerUnreachable, type NodeOptions, type Running, run } from "./running.ts"
-import { child, type Tree } from "./tree.ts"
+import { standalone, type Tree } from "./tree.ts"
 
 /** Why a node or a part of its tree did not start. */
 export type StartError = BadOptions | BrokerUnreachable | BrokerError | Fatal | GaveUp | SpecError | StartFailed
@@ -38,17 +38,17 @@ export class Actors extends Context.Service<Actors, Shape>()("warren/Actors") {
 
   /** Runs a tree on the node for as long as the layer lives. */
   static tree<R>(tree: Tree<R>): Layer.Layer<never, StartError, Actors | R> {
-    return Layer.effectDiscard(Effect.flatMap(Actors, ({ running }) => grow(running, tree, tree.id)))
+    return Layer.effectDiscard(Effect.flatMap(Actors, ({ running }) => grow(running, tree)))
   }
 
-  /** Starts an actor in the current Scope, supervised one for one. Succeeds once it takes mail. */
+  /** Starts an actor in the current Scope, with a supervisor of its own. Succeeds once it takes mail. */
   static spawn<P extends AnyProtocol, R>(
     def: ActorDef<P, R>,
     policy: ChildSpec,
   ): Effect.Effect<EffectClient<P["messages"]>, StartError, Actors | R | Scope.Scope> {
     return Effect.gen(function* () {
       const { running } = yield* Actors
-      yield* grow(running, child(def, policy), `${def.protocol.name}/${policy.id}`)
+      yield* grow(running, standalone(def, policy))
       return yield* Actors.ref(def.protocol, policy.id)
     })
   }
@@ -68,15 +68,13 @@ export class Actors extends Context.Service<Actors, Shape>()("warren/Actors") {
 }
 
 /** Adds a part to the running tree, with the services of the current context, until the Scope closes. */
-const grow = <R>(running: Running, tree: Tree<R>, id: string) =>
+const grow = <R>(running: Running, tree: Tree<R>) =>
   Effect.gen(function* () {
     const supervisor = running.guardian.spawned()
     if (supervisor === undefined) return yield* Effect.die(new Error("the node has stopped"))
     const context = yield* Effect.context<R>()
     const grown = withContext(tree.toChild(running.surroundings), context)
-    yield* Effect.acquireRelease(supervisor.startChild({ ...grown, spec: { ...grown.spec, id } }), () =>
-      supervisor.stopChild(id),
-    )
+    yield* Effect.acquireRelease(supervisor.startChild(grown), () => supervisor.stopChild(tree.id))
   })
 
 /** Its incarnations run under a supervisor that was started elsewhere, with another context. */

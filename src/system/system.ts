@@ -3,16 +3,16 @@
 import { Cause, Deferred, Effect, Exit, Layer, type LogLevel, References, Scope } from "effect"
 import { promiseClient } from "../actor/client.ts"
 import type { ActorDef } from "../actor/definition.ts"
-import { member } from "../actor/member.ts"
 import type { Broker } from "../broker/broker.ts"
 import type { Ref } from "../protocol/client.ts"
 import { type AnyProtocol, majorVersion } from "../protocol/protocol.ts"
+import type { Child } from "../supervision/child.ts"
 import type { ChildSpec } from "../supervision/spec.ts"
 import { render, type View } from "../supervision/tree.ts"
 import { type BrokerChoice, brokerLayer } from "./brokers.ts"
 import { type NodeOptions, run } from "./running.ts"
 import { onSignals } from "./signals.ts"
-import type { Tree } from "./tree.ts"
+import { standalone, type Tree } from "./tree.ts"
 
 export type SystemOptions<R> = NodeOptions & {
   readonly broker: BrokerChoice
@@ -35,10 +35,13 @@ export interface ActorSystem {
   readonly node: string
   /** A client of an actor, wherever it runs. @throws TypeError when the address is badly formed. */
   readonly ref: <P extends AnyProtocol>(protocol: P, id: string, options?: { readonly domain?: string }) => Ref<P>
-  /** Starts an actor, supervised one for one beside the tree. Resolves once it takes mail. */
-  readonly spawn: <P extends AnyProtocol>(def: ActorDef<P, never>, policy: ChildSpec) => Promise<Ref<P>>
+  /**
+   * Starts an actor beside the tree, with a supervisor of its own. Resolves once it takes mail. Of services it may need
+   * the `Broker` alone; actors that need others go into the tree.
+   */
+  readonly spawn: <P extends AnyProtocol>(def: ActorDef<P, Broker>, policy: ChildSpec) => Promise<Ref<P>>
   /** Stops an actor that was spawned here; whether there was one. Its mailbox stays, if it is durable. */
-  readonly stopActor: <P extends AnyProtocol>(def: ActorDef<P, never>, id: string) => Promise<boolean>
+  readonly stopActor: <P extends AnyProtocol>(def: ActorDef<P, Broker>, id: string) => Promise<boolean>
   /** The running tree, the runtime's own part included: as data ... */
   readonly tree: () => View
   /** ... and as text. */
@@ -98,7 +101,6 @@ const start = async <R = never>(options: SystemOptions<R>): Promise<ActorSystem>
     const to = { domain: where?.domain ?? domain, type: protocol.name, id, major: majorVersion(protocol) }
     return promiseClient({ node, to, sender: undefined, askTimeout }, protocol)
   }
-  const key = (def: ActorDef<AnyProtocol, never>, id: string) => `${def.protocol.name}/${id}`
   return {
     domain,
     node: node.id,
@@ -106,13 +108,13 @@ const start = async <R = never>(options: SystemOptions<R>): Promise<ActorSystem>
     spawn: async (def, policy) => {
       const supervisor = guardian.spawned()
       if (supervisor === undefined) throw new Error("the system has stopped")
-      const actor = member(surroundings, def, policy)
-      await Effect.runPromise(supervisor.startChild({ ...actor, spec: { ...actor.spec, id: key(def, policy.id) } }))
+      await Effect.runPromise(supervisor.startChild(standalone(def, policy).toChild(surroundings) as Child))
       return ref(def.protocol, policy.id)
     },
     stopActor: async (def, id) => {
       const supervisor = guardian.spawned()
-      return supervisor === undefined ? false : Effect.runPromise(supervisor.stopChild(key(def, id)))
+      if (supervisor === undefined) return false
+      return Effect.runPromise(supervisor.stopChild(standalone(def, { id }).id))
     },
     tree: () => guardian.supervisor.view(),
     printTree: () => render(guardian.supervisor.view()),

@@ -20,17 +20,29 @@ export const child = <P extends AnyProtocol, R>(def: ActorDef<P, R>, policy: Chi
   toChild: (surroundings) => member(surroundings, def, policy),
 })
 
+/** Distributive, so that no children need nothing. */
+type NeedsOf<Part> = Part extends Tree<infer R> ? R : never
+
 /** A supervisor in the tree, with its children in the order in which they start. */
 export const supervisor = <const C extends ReadonlyArray<Tree<unknown>>>(
   id: string,
   spec: SupervisorSpec,
   children: C,
-): Tree<C[number] extends Tree<infer R> ? R : never> => ({
+): Tree<NeedsOf<C[number]>> => ({
   id,
   toChild: (surroundings) =>
     asChild(
       id,
       spec,
-      children.map((each) => each.toChild(surroundings) as Child<C[number] extends Tree<infer R> ? R : never>),
+      children.map((each) => each.toChild(surroundings) as Child<NeedsOf<C[number]>>),
     ),
 })
+
+/**
+ * An actor that stands alone, with a supervisor of its own: when it crashes too often it rests for a while, and nobody
+ * else with it. Mail that cannot be handled must not bring down the rest of a node.
+ */
+export const standalone = <P extends AnyProtocol, R>(def: ActorDef<P, R>, policy: ChildSpec): Tree<R> => {
+  const id = `${def.protocol.name}/${policy.id}`
+  return { id, toChild: supervisor(id, { whenExhausted: { retryAfter: "30 seconds" } }, [child(def, policy)]).toChild }
+}
