@@ -13,7 +13,10 @@ export interface ActorOptions {
   readonly mailbox?: "durable" | "transient"
   /** Messages handled at once by one member. Default 1: one after the other. */
   readonly concurrency?: number | "unbounded"
-  /** Messages that may wait in the mailbox before senders get `MailboxFull`. Default 100,000. */
+  /**
+   * Broker messages that may wait in the mailbox before senders get `MailboxFull`; one may carry a batch of asks and
+   * tells of one node. Default 100,000. It is part of how the queue is declared: all members must give the same.
+   */
   readonly capacity?: number
   /** How often one message may be begun before it goes to the dead letters. Default 3. */
   readonly maxDeliveries?: number
