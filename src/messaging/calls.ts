@@ -3,7 +3,7 @@
 // A1. Every call ends: with its value, a declared error, or an `AskError`; never later than its deadline (promise 4).
 // A2. An ask made while another one is handled waits no longer than that one, and carries the chain of asks above it.
 // A3. An ask is sent at once or refused at once while the broker blocks publishers; while there is no link it waits for
-//     the next, up to its deadline. A tell always waits for room and link, up to its timeout.
+//     the next, up to its deadline. A tell waits in the outbox either way, up to its timeout. A full outbox refuses both.
 
 import {
   AskError,
@@ -56,14 +56,19 @@ export const ask = (node: Node, call: Call, settle: (outcome: Outcome) => void):
   const { pending, post } = node
   const to = post.mailTo(call.to)
   const confirmed = call.parent?.sending()
-  pending.add(id, deadline, deadline - now, settle, (service) => node.outbox.observe(to, service))
+  let sent = false
+  const late = () => (sent ? new TimedOut({ after: deadline - now }) : neverSent(node))
+  pending.add(id, deadline, late, settle, (service) => node.outbox.observe(to, service))
   const refused = (refusal: Refusal | undefined) => {
     confirmed?.()
     if (refusal !== undefined) pending.end(id, { tag: "failed", reason: reasonOf(refusal, call.to) })
   }
   // A call that has ended is not sent any more: it may have waited for a link until its deadline.
   const wanted = () => {
-    if (pending.has(id)) return true
+    if (pending.has(id)) {
+      sent = true
+      return true
+    }
     confirmed?.()
     return false
   }
@@ -104,10 +109,14 @@ export const tell = (node: Node, call: Call, settle: (reason: AskReason | undefi
     confirmed?.()
     settle(reason)
   }
+  let sent = false
   const timer = node.deadlines.add(node.now() + call.timeout, () => {
-    const why = node.connection.trouble
-    end(why === undefined ? new TimedOut({ after: call.timeout }) : new Disconnected({ why, sent: true }))
+    end(sent ? new TimedOut({ after: call.timeout }) : neverSent(node))
   })
+  const wanted = () => {
+    sent = open
+    return open
+  }
   const item: TellItem = {
     kind: "tell",
     node: node.id,
@@ -117,10 +126,13 @@ export const tell = (node: Node, call: Call, settle: (reason: AskReason | undefi
     ...common(call),
   }
   const settled = (refusal: Refusal | undefined) => end(refusal && reasonOf(refusal, call.to))
-  const reason = hindrance(() => node.post.mail(to, item, settled, () => open))
+  const reason = hindrance(() => node.post.mail(to, item, settled, wanted))
   if (reason !== undefined) end(reason)
   return () => end(new Cancelled({}))
 }
+
+const neverSent = (node: Node): Disconnected =>
+  new Disconnected({ why: node.connection.trouble ?? "the broker was away", sent: false })
 
 /** Why an item could not even be put into the outbox. */
 const hindrance = (push: () => boolean): AskReason | undefined => {

@@ -9,6 +9,8 @@ import type { Job } from "./job.ts"
 import type { Mail } from "./opening.ts"
 
 export class Hand {
+  /** Counts the batches of a mailbox in the order in which they first came. */
+  readonly order: number
   /** The AMQP message id; undefined where a foreign peer gave none. */
   readonly key: string | undefined
   /** How a plain message wants its reply; undefined for a batch. */
@@ -21,7 +23,8 @@ export class Hand {
   /** Parts that are not jobs, e.g. a dead letter on its way. */
   #others = 0
 
-  constructor(delivery: Delivery, mail: Mail) {
+  constructor(order: number, delivery: Delivery, mail: Mail) {
+    this.order = order
     this.key = delivery.message.messageId
     this.plain = mail.plain
     this.replays = mail.replays

@@ -10,6 +10,7 @@ export class Hands {
   /** What was in hand when a link was lost, by message id, oldest first. */
   readonly #lost = new Map<string, Hand>()
   readonly #most: number
+  #count = 0
 
   /** @param most lost batches that are remembered: what another member was given will not come back here. */
   constructor(most: number) {
@@ -17,7 +18,7 @@ export class Hands {
   }
 
   take(delivery: Delivery, mail: Mail): Hand {
-    const hand = new Hand(delivery, mail)
+    const hand = new Hand(++this.#count, delivery, mail)
     this.#held.add(hand)
     return hand
   }
@@ -31,6 +32,13 @@ export class Hands {
     hand.resume(delivery)
     this.#held.add(hand)
     return hand
+  }
+
+  /** The order of the oldest batch that was lost and has not come back; Infinity when there is none. */
+  get oldestAway(): number {
+    let oldest = Number.POSITIVE_INFINITY
+    for (const { order } of this.#lost.values()) if (order < oldest) oldest = order
+    return oldest
   }
 
   /** Acks a batch if everything in it is settled. */

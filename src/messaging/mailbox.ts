@@ -3,7 +3,8 @@
 // M1. Mail is started in the order in which it came, `concurrency` at a time (promises 1 and 5).
 // M2. While no cell runs (start, backoff, suspension) mail stays where it is: in hand up to the prefetch, else queued.
 // M3. A message that crashed its cell is answered, retried at its place, or buried; never lost (promise 6).
-// M4. What runs when the link is lost goes on; its batch is settled when the broker hands it out again.
+// M4. What runs when the link is lost goes on. The rest is put in order again as the broker hands it out: some brokers
+//     deliver fresh mail before what they have to put back, so a younger batch waits a moment for an older one.
 
 import { Effect, MutableList } from "effect"
 import type { Delivery, QueueSpec } from "../broker/broker.ts"
@@ -40,6 +41,9 @@ export interface Receiver {
   readonly crash: (job: Job, error: unknown) => void
 }
 
+/** ms that younger mail waits for older mail to come back; another member may have been given it. */
+const patience = 1_000
+
 /** Batches in hand, and the least of them when concurrency is 1. */
 const prefetchOf = (concurrency: number): number => Math.min(256, Math.max(8, concurrency))
 
@@ -54,6 +58,7 @@ export class Mailbox implements Desk {
   #receiver: Receiver | undefined
   #phase: "open" | "finishing" | "left" = "open"
   #pumping = false
+  #patient = false
   #idle: Array<() => void> = []
 
   /** @param refused the broker would not give the queue back after it was up: the member cannot go on. */
@@ -63,9 +68,9 @@ export class Mailbox implements Desk {
     const prefetch = prefetchOf(options.concurrency)
     this.#hands = new Hands(2 * prefetch)
     this.#burial = new Burial(node.post, options.address)
-    const width = { prefetch, ordered: options.concurrency === 1 }
-    this.subscription = new Subscription(node, options.queue, routingKey(options.address), width, {
+    this.subscription = new Subscription(node, options.queue, routingKey(options.address), prefetch, {
       delivery: (delivery) => this.#receive(delivery),
+      resuming: () => this.#expect(),
       lost: () => this.#lose(),
       refused,
     })
@@ -98,12 +103,11 @@ export class Mailbox implements Desk {
 
   /** Goes on with a batch that was in hand when the link was lost (redelivery.ts, R1). */
   #resume(hand: Hand): void {
-    // A job that was retried is the last of the set, but not of the batch.
-    const jobs = [...hand.jobs].filter((job) => job.state === "waiting").sort((a, b) => a.item.id - b.item.id)
-    for (const job of jobs) {
-      if (job.ask !== undefined) this.#node.cancels.watch(job)
-      MutableList.append(this.#ready, job)
-    }
+    const back = [...hand.jobs].filter((job) => job.state === "waiting")
+    for (const job of back) if (job.ask !== undefined) this.#node.cancels.watch(job)
+    const ready = MutableList.toArray(this.#ready)
+    MutableList.clear(this.#ready)
+    MutableList.appendAll(this.#ready, [...ready, ...back].sort(byAge))
     this.#release(hand)
     this.#pump()
   }
@@ -189,7 +193,7 @@ export class Mailbox implements Desk {
         this.#give(next)
         continue
       }
-      if (this.#phase === "finishing" && !next.hand.started) {
+      if ((this.#phase === "finishing" && !next.hand.started) || this.#mustWait(next.hand)) {
         MutableList.prepend(this.#ready, next)
         break
       }
@@ -197,6 +201,11 @@ export class Mailbox implements Desk {
     }
     this.#pumping = false
     this.#checkIdle()
+  }
+
+  /** Something older is still to come back, and order matters here (M4). */
+  #mustWait(hand: Hand): boolean {
+    return this.#patient && this.#options.concurrency === 1 && this.#hands.oldestAway < hand.order
   }
 
   #give(turn: Turn): void {
@@ -325,6 +334,17 @@ export class Mailbox implements Desk {
 
   // The link
 
+  /** A new link: whether mail of the last one is to come back, for which younger mail then waits a moment. */
+  #expect(): boolean {
+    if (this.#hands.oldestAway === Number.POSITIVE_INFINITY) return false
+    this.#patient = true
+    this.#node.deadlines.add(this.#node.now() + patience, () => {
+      this.#patient = false
+      this.#pump()
+    })
+    return true
+  }
+
   /** The broker has put back what was in hand. What runs goes on (promise 9). */
   #lose(): void {
     const turns = MutableList.toArray(this.#ready).filter((next) => next instanceof Turn)
@@ -348,13 +368,10 @@ export class Mailbox implements Desk {
   /** Leaves the queue, and gives back what is not settled. */
   readonly leave: Effect.Effect<void> = Effect.suspend(() => {
     this.#phase = "left"
-    return Effect.andThen(
-      this.subscription.leave,
-      Effect.sync(() => {
-        this.#hands.giveBack()
-        MutableList.clear(this.#ready)
-      }),
-    )
+    return this.subscription.leave(() => {
+      this.#hands.giveBack()
+      MutableList.clear(this.#ready)
+    })
   })
 
   #checkIdle(): void {
@@ -365,6 +382,12 @@ export class Mailbox implements Desk {
     this.#idle = []
     for (const call of idle) call()
   }
+}
+
+/** As they came first; a turn goes before mail. */
+const byAge = (a: Job | Turn, b: Job | Turn): number => {
+  const [left, right] = [a, b].map((work) => (work instanceof Turn ? 0 : work.hand.order)) as [number, number]
+  return left - right || (a instanceof Turn || b instanceof Turn ? 0 : a.item.id - b.item.id)
 }
 
 const describe = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,5 +1,6 @@
 // One process on the broker: what all its actors and callers share.
 
+import { randomInt } from "node:crypto"
 import { type Clock, Effect, type LogLevel } from "effect"
 import { v7 as uuid } from "uuid"
 import type { Broker } from "../broker/broker.ts"
@@ -42,7 +43,8 @@ export class Node {
   /** Set while the system shuts down: no new calls from outside. */
   stopping = false
   readonly leaveInbox: Effect.Effect<void>
-  #lastId = 0
+  /** Begins anywhere: who can write to an inbox should not be able to guess which ask is open. */
+  #lastId = randomInt(2 ** 40)
 
   constructor(options: NodeOptions) {
     const { clock, names } = options

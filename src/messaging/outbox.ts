@@ -4,7 +4,8 @@
 //     (A microtask or nextTick would cut the batches to pieces between two deliveries; a timer would add latency.)
 // O2. A lane keeps the order of its parcels, also when a lost link makes it send them again on the next one.
 // O3. Every parcel is settled exactly once: undefined when the broker has taken it, else why not.
-// O4. What is unsettled is bounded in items and in bytes; a push past that is refused, not kept.
+// O4. What is unsettled is bounded in items and in bytes; a push past that is refused, not kept. What is owed (answers,
+//     dead letters) is always taken: the mail in hand bounds it, and that is bounded by the prefetch.
 
 import { v7 as uuid } from "uuid"
 import type { Link, Outgoing } from "../broker/broker.ts"
@@ -52,6 +53,8 @@ export interface Parcel {
   readonly persistent: boolean
   /** Called once. A lost link is not an end: the parcel is sent again. */
   readonly settled: (failure: Refusal | undefined) => void
+  /** Taken even when the outbox is full. Default false. */
+  readonly owed?: boolean
   /** Asked before each attempt to send it; false drops it silently, without `settled`. Default: always wanted. */
   readonly wanted?: () => boolean
 }
@@ -109,7 +112,8 @@ export class Outbox {
   push(to: Destination, parcel: Parcel): boolean {
     const { content } = parcel
     const bytes = typeof content === "string" ? Buffer.byteLength(content) : content.body.byteLength
-    if (this.#items >= this.#limits.items || this.#bytes + bytes > this.#limits.bytes) return false
+    const full = this.#items >= this.#limits.items || this.#bytes + bytes > this.#limits.bytes
+    if (full && parcel.owed !== true) return false
     this.#items++
     this.#bytes += bytes
     const lane = this.#lane(to)

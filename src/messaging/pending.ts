@@ -3,7 +3,7 @@
 // P1. An ask is registered before it is sent, so that no reply can overtake it.
 // P2. It ends exactly once: with the first reply, its deadline, a refusal, or a cancel. Whatever comes later is ignored.
 
-import { TimedOut } from "../protocol/errors.ts"
+import type { AskReason } from "../protocol/errors.ts"
 import type { Outcome, ReplyItem } from "../wire/item.ts"
 import type { Deadlines, Entry } from "./deadlines.ts"
 
@@ -26,17 +26,17 @@ export class PendingAsks {
   }
 
   /**
-   * @param timeout ms, for the message of `TimedOut`.
+   * @param late why it has failed when the deadline has passed.
    * @param observe told how long the handler took, ms.
    */
   add(
     id: number,
     deadline: number,
-    timeout: number,
+    late: () => AskReason,
     settle: (outcome: Outcome) => void,
     observe: (service: number) => void,
   ): void {
-    const expire = () => this.end(id, { tag: "failed", reason: new TimedOut({ after: timeout }) })
+    const expire = () => this.end(id, { tag: "failed", reason: late() })
     this.#asks.set(id, { settle, observe, timer: this.#deadlines.add(deadline, expire) })
   }
 

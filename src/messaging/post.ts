@@ -84,10 +84,7 @@ export class Post {
         ? encodePlainReply(outcome, to.correlationId)
         : encodeItem({ kind: "reply", id: to.id, outcome, ...(service === undefined ? {} : { service }) })
     // An inbox that is gone has nobody who waits: not mandatory.
-    const sent = this.#outbox.push(this.#direct(to.queue), { content, persistent: false, settled })
-    if (sent) return
-    this.#log(`an answer to ${to.queue} was dropped: the outbox is full`)
-    done()
+    this.#outbox.push(this.#direct(to.queue), { content, persistent: false, owed: true, settled })
   }
 
   cancel(address: Address, id: number): void {
@@ -146,6 +143,7 @@ export class Post {
     const parcel: Parcel = {
       content,
       persistent: true,
+      owed: true,
       settled: (refusal) => {
         if (refusal === undefined) return done(true)
         this.#log(`${to.exchange} / ${to.routingKey} would not take a message: ${refusal.message}`)
@@ -153,7 +151,7 @@ export class Post {
         setTimeout(() => this.#insist(to, content, done), offerAgain)
       },
     }
-    if (!this.#outbox.push(to, parcel)) setTimeout(() => this.#insist(to, content, done), offerAgain)
+    this.#outbox.push(to, parcel)
   }
 }
 

@@ -3,8 +3,8 @@
 // U1. It starts with a prefetch of one and widens at the first message that is beyond suspicion: never delivered before,
 //     and not split off a batch (post.ts). Mail that kills processes comes back first: so it is alone in hand when it
 //     does, and its neighbours are not counted as suspects. At the first item of a split batch it is narrow again.
-// U2. A change of width is a change of channel, and a lost link returns the mail of two channels in any order: where order
-//     matters, nothing is in hand on the old channel when the new one begins.
+// U2. Where mail of a lost link is to come back to this very process, it starts wide: what it had in hand did not kill it,
+//     and the mailbox puts it in order again (mailbox.ts, M4).
 
 import { Effect } from "effect"
 import type { Consumer, Delivery, Link, QueueSpec } from "../broker/broker.ts"
@@ -15,6 +15,8 @@ import { isSplit } from "./post.ts"
 
 export interface Subscriber {
   readonly delivery: (delivery: Delivery) => void
+  /** Whether mail that was in hand here when the last link was lost is to come back. */
+  readonly resuming: () => boolean
   /** What was delivered is no longer ours: the link, or the consumer, is gone. */
   readonly lost: () => void
   /** The broker refused to give the queue back to us after it was up. */
@@ -26,36 +28,21 @@ export class Subscription implements LinkUser {
   readonly #queue: QueueSpec
   readonly #routingKey: string
   readonly #prefetch: number
-  readonly #ordered: boolean
   readonly #subscriber: Subscriber
   #link: Link | undefined
   #consumer: Consumer | undefined
   #narrow = true
   #resizing = false
-  /** Deliveries that are not settled, on this link. */
-  #unsettled = 0
-  /** What waits for there to be none. */
-  #whenSettled: (() => void) | undefined
   #left = false
   /** What came while it was leaving. */
   readonly #late: Array<Delivery> = []
 
-  /**
-   * @param routingKey of the exchanges for mail and for control.
-   * @param width batches in hand, once wide; and whether their order matters.
-   */
-  constructor(
-    node: Node,
-    queue: QueueSpec,
-    routingKey: string,
-    width: { readonly prefetch: number; readonly ordered: boolean },
-    subscriber: Subscriber,
-  ) {
+  /** @param routingKey of the exchanges for mail and for control. @param prefetch batches in hand, once wide. */
+  constructor(node: Node, queue: QueueSpec, routingKey: string, prefetch: number, subscriber: Subscriber) {
     this.#node = node
     this.#queue = queue
     this.#routingKey = routingKey
-    this.#prefetch = width.prefetch
-    this.#ordered = width.ordered
+    this.#prefetch = prefetch
     this.#subscriber = subscriber
   }
 
@@ -66,8 +53,8 @@ export class Subscription implements LinkUser {
       yield* link.bind({ queue: this.#queue.name, exchange: names.mail, routingKey: this.#routingKey })
       yield* link.bind({ queue: inbox, exchange: names.control, routingKey: this.#routingKey })
       this.#link = link
-      this.#narrow = true
-      yield* this.#consume(link, 1)
+      this.#narrow = !this.#subscriber.resuming()
+      yield* this.#consume(link, this.#narrow ? 1 : this.#prefetch)
     })
   }
 
@@ -75,24 +62,28 @@ export class Subscription implements LinkUser {
     this.#link = undefined
     this.#consumer = undefined
     this.#resizing = false
-    this.#unsettled = 0
-    this.#whenSettled?.() // whoever waits sees that the link has changed
-    this.#whenSettled = undefined
     this.#subscriber.lost()
   }
 
-  /** No delivery after this; what was delivered may still be settled. */
-  readonly leave: Effect.Effect<void> = Effect.suspend(() => {
-    this.#left = true
-    return this.#consumer === undefined ? Effect.void : this.#end(this.#consumer)
-  })
+  /**
+   * No delivery after this. What came late is given back behind what was in hand, as it stood in the queue; and only when
+   * the consumer is gone: sooner, the broker would deliver it here again and again, and count.
+   *
+   * @param giveBack what was in hand.
+   */
+  leave(giveBack: () => void): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#left = true
+      return this.#consumer === undefined ? Effect.sync(giveBack) : this.#end(this.#consumer, giveBack)
+    })
+  }
 
-  /** Gives back what came late only then: sooner, the broker would deliver it here again and again, and count. */
-  #end(consumer: Consumer): Effect.Effect<void> {
-    const giveBack = Effect.sync(() => {
+  #end(consumer: Consumer, giveBack: () => void): Effect.Effect<void> {
+    const giveBackAll = Effect.sync(() => {
+      giveBack()
       for (const delivery of this.#late.splice(0)) delivery.nack({ requeue: true })
     })
-    return Effect.andThen(Effect.ignore(consumer.cancel), giveBack)
+    return Effect.andThen(Effect.ignore(consumer.cancel), giveBackAll)
   }
 
   #consume(link: Link, prefetch: number): Effect.Effect<void, BrokerError> {
@@ -102,33 +93,14 @@ export class Subscription implements LinkUser {
         if (this.#left) return void this.#late.push(delivery)
         if (isSplit(delivery.message)) this.#resize(link, true)
         else if (!delivery.redelivered) this.#resize(link, false)
-        this.#subscriber.delivery(this.#ordered ? this.#counted(link, delivery) : delivery)
+        this.#subscriber.delivery(delivery)
       },
       cancelled: (why: string) => this.#cancelled(link, why),
     }
     return Effect.flatMap(link.consume(this.#queue.name, { prefetch }, listener), (consumer) => {
       this.#consumer = consumer
-      return this.#left ? this.#end(consumer) : Effect.void
+      return this.#left ? this.#end(consumer, () => {}) : Effect.void
     })
-  }
-
-  #counted(link: Link, delivery: Delivery): Delivery {
-    this.#unsettled++
-    const settled = () => {
-      if (this.#link !== link || --this.#unsettled > 0) return
-      this.#whenSettled?.()
-      this.#whenSettled = undefined
-    }
-    const { message, redelivered, returns } = delivery
-    const ack = () => {
-      delivery.ack()
-      settled()
-    }
-    const nack: Delivery["nack"] = (options) => {
-      delivery.nack(options)
-      settled()
-    }
-    return { message, redelivered, returns, ack, nack }
   }
 
   #resize(link: Link, narrow: boolean): void {
@@ -137,17 +109,12 @@ export class Subscription implements LinkUser {
     if (this.#narrow === narrow || this.#resizing || consumer === undefined) return
     this.#narrow = narrow
     this.#resizing = true
-    const settled = Effect.callback<void>((resume) => {
-      if (this.#unsettled === 0) return resume(Effect.void)
-      this.#whenSettled = () => resume(Effect.void)
-    })
     const again = Effect.suspend(() => {
       if (this.#link !== link) return Effect.void
       this.#resizing = false
       return this.#consume(link, narrow ? 1 : this.#prefetch)
     })
-    const resized = consumer.cancel.pipe(Effect.andThen(settled), Effect.andThen(again))
-    this.#node.run(Effect.catch(resized, (error) => this.#failed(error)))
+    this.#node.run(Effect.catch(Effect.andThen(consumer.cancel, again), (error) => this.#failed(error)))
   }
 
   /** The broker ended the consumer (queue deleted, consumer timeout), but the link lives. */
