@@ -31,7 +31,8 @@ export const program = (file: string, args: readonly string[], options: ProgramO
   new Promise((resolve) => {
     const { show = false, limit = 300_000 } = options
     const out = show ? "inherit" : "pipe"
-    const env = { ...process.env, ...options.env }
+    const plain: Record<string, string> = process.stdout.isTTY ? {} : { NO_COLOR: "1" }
+    const env = { ...process.env, ...plain, ...options.env }
     const child = spawn(file, args, { cwd: root, env, detached: true, stdio: ["ignore", out, out] })
     const { pid } = child
     if (pid === undefined) return void child.once("error", (error) => resolve({ code: 127, output: error.message }))

@@ -42,10 +42,10 @@ export class Children {
     return this.#view?.().children ?? []
   }
 
-  async start(def: Definition, options: { readonly id: string }): Promise<void> {
+  async start(def: Definition, policy: ChildSpec): Promise<void> {
     const supervisor = await this.#open()
-    const child = this.#make(def, options)
-    await this.#run(supervisor.startChild({ ...child, spec: { ...child.spec, id: key(def, options.id) } }))
+    const child = this.#make(def, policy)
+    await this.#run(supervisor.startChild({ ...child, spec: { ...child.spec, id: key(def, policy.id) } }))
   }
 
   async stop(def: Definition, id: string): Promise<boolean> {

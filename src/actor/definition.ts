@@ -49,8 +49,10 @@ export interface ActorDef<P extends AnyProtocol, R> {
 
 /** Handlers, or a function that makes them for one incarnation: plainly, in a promise, or in an Effect. */
 export type Behaviour<M extends Messages> =
-  | Handlers<M>
-  | ((self: Self<M>) => Handlers<M> | Promise<Handlers<M>> | Effect.Effect<Handlers<M>, unknown, unknown>)
+  | Handlers<M, unknown>
+  | ((
+      self: Self<M>,
+    ) => Handlers<M, unknown> | Promise<Handlers<M, unknown>> | Effect.Effect<Handlers<M, unknown>, unknown, unknown>)
 
 type Exact<H, M extends Messages> = { readonly [K in Exclude<keyof H, Handled<M>>]: never }
 type Made<X> = X extends Effect.Effect<infer H, infer _E, infer _R> ? H : Awaited<X>

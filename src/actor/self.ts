@@ -6,6 +6,7 @@ import type { Emitted, Headers } from "../protocol/handlers.ts"
 import type { Event, Messages } from "../protocol/message.ts"
 import type { AnyProtocol } from "../protocol/protocol.ts"
 import type { Sent } from "../protocol/slot.ts"
+import type { ChildSpec } from "../supervision/spec.ts"
 import type { ActorDef } from "./definition.ts"
 
 export interface Self<M extends Messages> {
@@ -28,10 +29,7 @@ export interface Self<M extends Messages> {
   /** Runs when this incarnation ends, by stop or crash; the last one registered runs first. */
   readonly defer: (cleanup: () => void | Promise<void>) => void
   /** Starts a child, supervised one for one. It ends with this incarnation. */
-  readonly spawn: <P extends AnyProtocol>(
-    child: ActorDef<P, never>,
-    options: { readonly id: string },
-  ) => Promise<Ref<P>>
+  readonly spawn: <P extends AnyProtocol>(child: ActorDef<P, never>, policy: ChildSpec) => Promise<Ref<P>>
   /** Stops a child; whether there was one. */
   readonly stopChild: <P extends AnyProtocol>(child: ActorDef<P, never>, id: string) => Promise<boolean>
   readonly timers: Timers

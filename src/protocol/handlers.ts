@@ -56,7 +56,8 @@ export type Handled<M extends Messages> = { [K in keyof M]: M[K] extends Event<i
 /** The events, which the actor emits. */
 export type Emitted<M extends Messages> = { [K in keyof M]: M[K] extends Event<infer _> ? K : never }[keyof M]
 
-export type Handlers<M extends Messages, R = unknown> = { readonly [K in Handled<M>]: Handler<M[K], R> }
+/** @typeParam R the Effect services that they need. */
+export type Handlers<M extends Messages, R = never> = { readonly [K in Handled<M>]: Handler<M[K], R> }
 
 /** The Effect services that a set of handlers needs. */
 export type Needs<H> = {

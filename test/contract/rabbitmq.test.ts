@@ -1,11 +1,10 @@
 // The broker contract on a real RabbitMQ, through a proxy that can cut; and what only a network can do to it.
 
-import { execFile } from "node:child_process"
 import { once } from "node:events"
 import { type AddressInfo, createServer, type Server } from "node:net"
-import { promisify } from "node:util"
 import { Effect } from "effect"
 import { afterEach, describe, expect, it } from "vitest"
+import { brokerOfThisRun, controllable, startNode } from "../../scripts/broker/index.ts"
 import { Broker } from "../../src/broker/broker.ts"
 import { LinkLost, Refused } from "../../src/broker/errors.ts"
 import { RabbitMq, type RabbitMqOptions } from "../../src/broker/rabbitmq/rabbitmq.ts"
@@ -23,11 +22,10 @@ const brokerUrl = (): URL => {
   return new URL(text)
 }
 
-/** A shell command that runs rabbitmqctl on the node under test; without it the alarm is not tested. */
-const ctl = process.env.WARREN_TEST_RABBITMQCTL || undefined
-
-const through = async (change: (url: URL) => void = () => {}): Promise<{ proxy: Proxy; url: string }> => {
-  const url = brokerUrl()
+const through = async (
+  change: (url: URL) => void = () => {},
+  url: URL = brokerUrl(),
+): Promise<{ proxy: Proxy; url: string }> => {
   const proxy = await openProxy({ hostname: url.hostname, port: Number(url.port || 5672) })
   url.hostname = "127.0.0.1"
   url.port = String(proxy.port)
@@ -35,21 +33,24 @@ const through = async (change: (url: URL) => void = () => {}): Promise<{ proxy: 
   return { proxy, url: url.href }
 }
 
-const watermark = async (level: string): Promise<void> => {
-  await promisify(execFile)("sh", ["-c", `${ctl} set_vm_memory_high_watermark ${level}`])
-}
+/** A broker that was given by its URL is nobody's to hurt: there the alarm is not tested. */
+const { source } = brokerOfThisRun()
 
 const makeRig = async (): Promise<Rig> => {
-  const { proxy, url } = await through()
+  const node = controllable(source) ? await startNode(source) : undefined
+  const { proxy, url } = await through(() => {}, node === undefined ? brokerUrl() : new URL(node.url))
   return {
     broker: RabbitMq.layer(url),
     cut: proxy.cut,
-    alarm: ctl === undefined ? undefined : { raise: () => watermark("0.00001"), lift: () => watermark("0.4") },
-    close: proxy.close,
+    alarm: node === undefined ? undefined : { raise: () => node.blockByMemory(), lift: () => node.unblock() },
+    close: async () => {
+      await proxy.close()
+      await node?.[Symbol.asyncDispose]()
+    },
   }
 }
 
-contract("RabbitMQ", makeRig, { alarm: ctl !== undefined })
+contract("RabbitMQ", makeRig, { alarm: controllable(source) })
 
 describe("RabbitMQ over a network", () => {
   const proxies: Array<Proxy> = []

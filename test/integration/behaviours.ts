@@ -1,0 +1,40 @@
+// What actors do, as far as it must be the same on every broker: registered once for each of them.
+
+import { afterAll, afterEach, beforeAll, describe } from "vitest"
+import { asks } from "./asks.ts"
+import { Bench, type Venue } from "./bench.ts"
+import { cancels } from "./cancels.ts"
+import { childrenAndTimers } from "./children-and-timers.ts"
+import { crashes } from "./crashes.ts"
+import { definitions } from "./definitions.ts"
+import { effects } from "./effects.ts"
+import { machines } from "./machines.ts"
+import { nestedAsks } from "./nested-asks.ts"
+import { order } from "./order.ts"
+import { plainClients } from "./plain-clients.ts"
+import { refusals } from "./refusals.ts"
+import { shutdown } from "./shutdown.ts"
+import { tells } from "./tells.ts"
+
+export const behaviours = (name: string, open: () => Promise<Venue>, more?: (bench: Bench) => void): void => {
+  describe(`actors on ${name}`, () => {
+    const bench = new Bench()
+    beforeAll(async () => bench.open(await open()))
+    afterEach(() => bench.clean())
+    afterAll(() => bench.close())
+    asks(bench)
+    cancels(bench)
+    nestedAsks(bench)
+    tells(bench)
+    order(bench)
+    crashes(bench)
+    refusals(bench)
+    childrenAndTimers(bench)
+    definitions(bench)
+    effects(bench)
+    machines(bench)
+    plainClients(bench)
+    shutdown(bench)
+    more?.(bench)
+  })
+}

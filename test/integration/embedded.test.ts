@@ -1,0 +1,23 @@
+// The behaviour of actors on the embedded broker, and what only a broker that fails to order can show.
+
+import { Effect } from "effect"
+import { Embedded } from "../../src/broker/embedded/embedded.ts"
+import { ackLast } from "./ack-last.ts"
+import { behaviours } from "./behaviours.ts"
+
+behaviours(
+  "the embedded broker",
+  async () => {
+    const embedded = await Effect.runPromise(Embedded.make({ confirmTimeout: 200 }))
+    const unreachable = await Effect.runPromise(Embedded.make())
+    unreachable.faults.refuse()
+    return {
+      layer: embedded.layer,
+      side: embedded.as("bench"),
+      unreachable: unreachable.layer,
+      embedded,
+      close: async () => {},
+    }
+  },
+  ackLast,
+)
