@@ -16,7 +16,21 @@ describe("a protocol", () => {
     expect(() => protocol(name, "1.0.0", {})).toThrow(/protocol name .*: 1 to 63 letters/)
   })
 
-  it.for(["", "1", "1.0", "v1.0.0", "1.0.0-beta", "01.0.0", "1.0.0\n", "-1.0.0"])("has no version %j", (version) => {
+  it.for([
+    "",
+    "1",
+    "1.0",
+    "1.2.3.4",
+    "v1.0.0",
+    "1.0.0-beta",
+    "01.0.0",
+    "1.02.0",
+    "1.0.03",
+    "1.0.x",
+    " 1.0.0",
+    "1.0.0\n",
+    "-1.0.0",
+  ])("has no version %j", (version) => {
     expect(() => protocol("p", version, {})).toThrow(/^version .* want 1\.2\.3$/)
   })
 

@@ -1,10 +1,9 @@
-// Addresses, the broker's names that are built of them, and versions.
+// Addresses, and the broker's names that are built of them.
 
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { type Address, format, fromRoutingKey, invalid, routingKey } from "../../src/wire/address.ts"
 import { names } from "../../src/wire/names.ts"
-import { major, parse } from "../../src/wire/version.ts"
 
 const token = fc.stringMatching(/^[A-Za-z0-9_-]{1,63}$/)
 const address: fc.Arbitrary<Address> = fc.record(
@@ -65,37 +64,5 @@ describe("the names on the broker", () => {
         }
       }),
     )
-  })
-})
-
-describe("a version", () => {
-  const part = fc.nat(999_999_999)
-
-  it("is major, minor and patch", () => {
-    fc.assert(
-      fc.property(part, part, part, (a, b, c) => {
-        expect(parse(`${a}.${b}.${c}`)).toStrictEqual({ major: a, minor: b, patch: c })
-        expect(major(`${a}.${b}.${c}`)).toBe(a)
-      }),
-    )
-  })
-
-  it.each([
-    "",
-    "1",
-    "1.2",
-    "1.2.3.4",
-    "v1.2.3",
-    "1.2.3-rc.1",
-    "01.2.3",
-    "1.02.3",
-    "1.2.03",
-    "1.2.x",
-    " 1.2.3",
-    "1.2.3\n",
-    "1e3.0.0",
-  ])("is not %j", (text) => {
-    expect(parse(text)).toBeUndefined()
-    expect(major(text)).toBeUndefined()
   })
 })
