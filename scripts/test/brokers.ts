@@ -12,9 +12,12 @@ interface Row {
 /** The oldest supported series, the one of Debian's stable release, and whatever is newest. */
 const wantedVersions = ["3.10", "4.0", "newest"]
 
+/** What no version of RabbitMQ can change: `npm test` has run it. */
+const sameOnAll = ["**/embedded.test.ts", "**/count-words.test.ts"]
+
 const onOne = async (run: StartedRun): Promise<Tally> => {
   try {
-    return await runSuites(["contract", "integration"], run.env)
+    return await runSuites(["contract", "integration"], run.env, sameOnAll)
   } finally {
     await run[Symbol.asyncDispose]()
   }

@@ -28,19 +28,28 @@ export const runCheck = async ({ name, programs }: Check): Promise<Tally> => {
 /** Ten minutes: a test that spins cannot be timed out from inside. */
 const suiteLimit = 600_000
 
-/** Runs suites of test/ with Vitest; each test counts. */
-export const runSuites = async (suites: readonly string[], env: Record<string, string> = {}): Promise<Tally> => {
+/** Runs suites of test/ with Vitest, without the files that match `except`; each test counts. */
+export const runSuites = async (
+  suites: readonly string[],
+  env: Record<string, string> = {},
+  except: readonly string[] = [],
+): Promise<Tally> => {
   const folder = await mkdtemp(join(tmpdir(), "warren-report-"))
   const release = bequeath(removeFolder(folder))
   try {
     const file = join(folder, "report.json")
     const projects = suites.flatMap((suite) => ["--project", suite])
+    const excluded = except.map((pattern) => `--exclude=${pattern}`)
     const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`]
-    const { code } = await program(tool("vitest"), ["run", "--passWithNoTests=false", ...projects, ...reporters], {
-      env,
-      show: true,
-      limit: suiteLimit,
-    })
+    const { code } = await program(
+      tool("vitest"),
+      ["run", "--passWithNoTests=false", ...projects, ...excluded, ...reporters],
+      {
+        env,
+        show: true,
+        limit: suiteLimit,
+      },
+    )
     if (code === 124) console.log(`FAILED  the suites did not end within ${suiteLimit / 1000} s`)
     const report = await readFile(file, "utf8").then(JSON.parse, () => undefined)
     return tallyOf(report, code)
