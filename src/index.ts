@@ -1,5 +1,6 @@
 // Warren for programs that use promises.
 
+export { BadActor } from "./actor/declaration.ts"
 export {
   type ActorDef,
   type ActorOptions,
@@ -7,8 +8,8 @@ export {
   type CellInfo,
   type Hooks,
 } from "./actor/definition.ts"
+export { CellCrashed } from "./actor/incarnation.ts"
 export { type EventsOf, type MachineOptions, machine, type Reply } from "./actor/machine.ts"
-export { BadActor, CellCrashed } from "./actor/member.ts"
 export type { Self, Timers } from "./actor/self.ts"
 export { ConfirmTimedOut, LinkLost, Nacked, NotFound, Oversized, Refused, Unroutable } from "./broker/errors.ts"
 export type { CallOptions, Outcome, Ref } from "./protocol/client.ts"

@@ -7,7 +7,7 @@
 // Y3. The guardian itself restarts nothing: what comes up to it has been given up below.
 
 import { Effect } from "effect"
-import type { Surroundings } from "../actor/member.ts"
+import type { Surroundings } from "../actor/surroundings.ts"
 import type { Node } from "../messaging/node.ts"
 import type { Child } from "../supervision/child.ts"
 import { asChild } from "../supervision/nested.ts"

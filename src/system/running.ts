@@ -1,7 +1,7 @@
 // Starts a node with its tree: what both faces, promises and Effects, are built on.
 
 import { Clock, type Context, Duration, Effect, Exit, Schema } from "effect"
-import type { Surroundings } from "../actor/member.ts"
+import type { Surroundings } from "../actor/surroundings.ts"
 import { Broker } from "../broker/broker.ts"
 import { Node } from "../messaging/node.ts"
 import { defaultLimits, type Limits } from "../messaging/outbox.ts"

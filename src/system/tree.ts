@@ -1,7 +1,8 @@
 // A supervision tree as data: actors and supervisors, before they run.
 
 import type { ActorDef } from "../actor/definition.ts"
-import { member, type Surroundings } from "../actor/member.ts"
+import { member } from "../actor/member.ts"
+import type { Surroundings } from "../actor/surroundings.ts"
 import type { AnyProtocol } from "../protocol/protocol.ts"
 import type { Child } from "../supervision/child.ts"
 import { asChild } from "../supervision/nested.ts"

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { brokerOfThisRun } from "../../scripts/broker/index.ts"
-import { mailboxQueue } from "../../src/actor/member.ts"
+import { mailboxQueue } from "../../src/actor/declaration.ts"
 import { ActorSystem, actor, child, supervisor } from "../../src/index.ts"
 import { names } from "../../src/wire/names.ts"
 import { eventually } from "./eventually.ts"

@@ -1,0 +1,59 @@
+// What an actor's options come to: how its mailbox is declared and served, and what is wrong with them.
+
+import { Duration, Schema } from "effect"
+import type { QueueSpec } from "../broker/broker.ts"
+import type { MailboxOptions } from "../messaging/mailbox.ts"
+import { NotYet } from "../protocol/errors.ts"
+import type { AnyProtocol } from "../protocol/protocol.ts"
+import { type Address, format, invalid } from "../wire/address.ts"
+import type { Names } from "../wire/names.ts"
+import type { ActorDef, ActorOptions } from "./definition.ts"
+
+/** An actor that cannot be started as it is defined. */
+export class BadActor extends Schema.TaggedError<BadActor>()("BadActor", { why: Schema.String }) {
+  get fatal(): true {
+    return true
+  }
+  override get message(): string {
+    return this.why
+  }
+}
+
+const defaults = { capacity: 100_000, maxDeliveries: 3, stuckAfter: 60_000, expires: 60_000 }
+/** Only a backstop: what comes back often is dealt with by `maxDeliveries` long before (docs/semantics.md, 6). */
+const deliveryLimit = 100
+
+const millis = (input: Duration.Input | undefined, otherwise: number): number =>
+  input === undefined ? otherwise : Duration.toMillis(Duration.fromInputUnsafe(input))
+
+/** The mailbox queue of an actor, as it is declared: these arguments are part of the wire (docs/wire.md). */
+export const mailboxQueue = (names: Names, address: Address, options: ActorOptions): QueueSpec => {
+  const shared = {
+    name: names.mailbox(address),
+    maxLength: options.capacity ?? defaults.capacity,
+    deadLetter: { exchange: names.dead, routingKey: names.deadLetters },
+  }
+  return options.mailbox === "transient"
+    ? { ...shared, type: "classic", expires: millis(options.expires, defaults.expires) }
+    : { ...shared, type: "quorum", deliveryLimit }
+}
+
+export const mailboxOptions = (names: Names, address: Address, options: ActorOptions): MailboxOptions => ({
+  address,
+  queue: mailboxQueue(names, address, options),
+  concurrency: options.concurrency === "unbounded" ? Number.POSITIVE_INFINITY : (options.concurrency ?? 1),
+  maxDeliveries: options.maxDeliveries ?? defaults.maxDeliveries,
+  stuckAfter: millis(options.stuckAfter, defaults.stuckAfter),
+})
+
+/** What is wrong with an actor that is to live at this address, or undefined. */
+export const problem = (def: ActorDef<AnyProtocol, unknown>, address: Address): string | undefined => {
+  const { concurrency, maxDeliveries, clique } = def.options
+  if (clique === "single") return `${format(address)}: ${new NotYet({ what: "a `single` clique" }).message}`
+  for (const [name, value] of Object.entries({ concurrency, maxDeliveries, capacity: def.options.capacity })) {
+    if (typeof value === "number" && (!Number.isInteger(value) || value < 1)) {
+      return `${format(address)}: ${name} must be a whole number of at least 1, not ${value}`
+    }
+  }
+  return invalid(address)
+}
