@@ -6,7 +6,7 @@
 // M4. What runs when the link is lost goes on. The rest is put in order again as the broker hands it out: some brokers
 //     deliver fresh mail before what they have to put back, so a younger batch waits a moment for an older one.
 
-import { Effect, MutableList } from "effect"
+import { Effect } from "effect"
 import type { Delivery, QueueSpec } from "../broker/broker.ts"
 import type { BrokerError } from "../broker/errors.ts"
 import { Crashed, Rejected } from "../protocol/errors.ts"
@@ -16,10 +16,12 @@ import type { AskItem, Outcome } from "../wire/item.ts"
 import { Burial } from "./burial.ts"
 import type { Hand } from "./hand.ts"
 import { Hands } from "./hands.ts"
+import { Intake } from "./intake.ts"
 import { type Desk, Job } from "./job.ts"
 import type { Node } from "./node.ts"
-import { type Mail, openMail, type ReplyAddress, type Unreadable } from "./opening.ts"
-import { afterCrash, begun, type Returned, reception } from "./redelivery.ts"
+import type { ReplyAddress } from "./opening.ts"
+import { Ready } from "./ready.ts"
+import { afterCrash } from "./redelivery.ts"
 import { Subscription } from "./subscription.ts"
 import { Turn } from "./turn.ts"
 
@@ -51,10 +53,11 @@ export class Mailbox implements Desk {
   readonly subscription: Subscription
   readonly #node: Node
   readonly #options: MailboxOptions
-  readonly #ready = MutableList.make<Job | Turn>()
+  readonly #ready = new Ready()
   readonly #running = new Set<Job | Turn>()
   readonly #hands: Hands
   readonly #burial: Burial
+  readonly #intake: Intake
   #receiver: Receiver | undefined
   #phase: "open" | "finishing" | "left" = "open"
   #pumping = false
@@ -68,6 +71,14 @@ export class Mailbox implements Desk {
     const prefetch = prefetchOf(options.concurrency)
     this.#hands = new Hands(2 * prefetch)
     this.#burial = new Burial(node.post, options.address)
+    this.#intake = new Intake(node, {
+      address: options.address,
+      maxDeliveries: options.maxDeliveries,
+      hands: this.#hands,
+      burial: this.#burial,
+      desk: this,
+      release: (hand) => this.#release(hand),
+    })
     this.subscription = new Subscription(node, options.queue, routingKey(options.address), prefetch, {
       delivery: (delivery) => this.#receive(delivery),
       resuming: () => this.#expect(),
@@ -86,17 +97,8 @@ export class Mailbox implements Desk {
   #receive(delivery: Delivery): void {
     const known = this.#hands.resume(delivery)
     if (known !== undefined) return this.#resume(known)
-    const mail = openMail(delivery.message, this.#node.now())
-    const returned: Returned = {
-      redelivered: delivery.redelivered,
-      returns: delivery.returns,
-      known: false,
-      items: mail.items.length,
-    }
-    const hand = this.#hands.take(delivery, mail)
-    for (const unreadable of mail.unreadable) this.#refuse(hand, unreadable)
-    if (reception(returned, this.#options.maxDeliveries) === "split") this.#split(hand, mail, returned)
-    else for (const item of mail.items) this.#admit(new Job(item, hand, begun(returned, item.attempts ?? 0), this))
+    const { hand, jobs } = this.#intake.take(delivery)
+    for (const job of jobs) this.#admit(job)
     this.#release(hand) // there may be nothing in it to wait for
     this.#pump()
   }
@@ -105,36 +107,13 @@ export class Mailbox implements Desk {
   #resume(hand: Hand): void {
     const back = [...hand.jobs].filter((job) => job.state === "waiting")
     for (const job of back) if (job.ask !== undefined) this.#node.cancels.watch(job)
-    const ready = MutableList.toArray(this.#ready)
-    MutableList.clear(this.#ready)
-    MutableList.appendAll(this.#ready, [...ready, ...back].sort(byAge))
+    this.#ready.merge(back)
     this.#release(hand)
     this.#pump()
   }
 
-  /** Sends every item again on its own; the batch is acked when the broker has them all (redelivery.ts, R3). */
-  #split(hand: Hand, mail: Mail, returned: Returned): void {
-    for (const item of mail.items) {
-      const again = { ...item, attempts: begun(returned, item.attempts ?? 0) }
-      this.#node.post.again(
-        this.#options.address,
-        again,
-        mail.replays,
-        hand.hold(() => this.#release(hand)),
-      )
-    }
-  }
-
-  #refuse(hand: Hand, unreadable: Unreadable): void {
-    const done = hand.hold(() => this.#release(hand))
-    const reason = new Rejected({ why: unreadable.why })
-    if (unreadable.answer === undefined) this.#burial.ofUnreadable(hand, unreadable, reason, done)
-    else this.#node.post.answer(unreadable.answer, { tag: "failed", reason }, undefined, done)
-  }
-
   /** Takes a job in, unless it can be seen already that it must not run. */
   #admit(job: Job): void {
-    job.hand.jobs.add(job)
     const { ask } = job
     if (ask !== undefined) {
       if (this.#isCycle(ask.chain)) {
@@ -146,7 +125,7 @@ export class Mailbox implements Desk {
       }
       this.#node.cancels.watch(job)
     }
-    MutableList.append(this.#ready, job)
+    this.#ready.add(job)
   }
 
   /** Every place at work here waits, directly or not, for this very ask: nobody would ever be free to handle it. */
@@ -179,7 +158,7 @@ export class Mailbox implements Desk {
 
   /** Something that is not mail takes its turn. */
   take(turn: Turn): void {
-    MutableList.append(this.#ready, turn)
+    this.#ready.add(turn)
     this.#pump()
   }
 
@@ -187,14 +166,14 @@ export class Mailbox implements Desk {
     if (this.#pumping) return // a handler that is done at once comes back here: the loop below goes on, not the stack
     this.#pumping = true
     while (this.#receiver !== undefined && this.#running.size < this.#options.concurrency) {
-      const next = MutableList.take(this.#ready)
-      if (next === MutableList.Empty) break
+      const next = this.#ready.take()
+      if (next === undefined) break
       if (next instanceof Turn) {
         this.#give(next)
         continue
       }
       if ((this.#phase === "finishing" && !next.hand.started) || this.#mustWait(next.hand)) {
-        MutableList.prepend(this.#ready, next)
+        this.#ready.putBack(next)
         break
       }
       this.#start(next, this.#receiver)
@@ -307,7 +286,7 @@ export class Mailbox implements Desk {
     const next = new Job(item, hand, attempts, this)
     hand.jobs.delete(job)
     hand.jobs.add(next)
-    if (hand.delivery !== undefined) MutableList.prepend(this.#ready, next)
+    if (hand.delivery !== undefined) this.#ready.putBack(next)
   }
 
   #bury(job: Job, reason: DeadReason, error: unknown, attempts: number): void {
@@ -347,9 +326,7 @@ export class Mailbox implements Desk {
 
   /** The broker has put back what was in hand. What runs goes on (promise 9). */
   #lose(): void {
-    const turns = MutableList.toArray(this.#ready).filter((next) => next instanceof Turn)
-    MutableList.clear(this.#ready)
-    MutableList.appendAll(this.#ready, turns)
+    this.#ready.forgetMail()
     this.#hands.lose((hand) => {
       for (const job of hand.jobs) if (job.state === "waiting") this.#node.cancels.forget(job)
     })
@@ -370,7 +347,7 @@ export class Mailbox implements Desk {
     this.#phase = "left"
     return this.subscription.leave(() => {
       this.#hands.giveBack()
-      MutableList.clear(this.#ready)
+      this.#ready.forgetMail()
     })
   })
 
@@ -382,12 +359,6 @@ export class Mailbox implements Desk {
     this.#idle = []
     for (const call of idle) call()
   }
-}
-
-/** As they came first; a turn goes before mail. */
-const byAge = (a: Job | Turn, b: Job | Turn): number => {
-  const [left, right] = [a, b].map((work) => (work instanceof Turn ? 0 : work.hand.order)) as [number, number]
-  return left - right || (a instanceof Turn || b instanceof Turn ? 0 : a.item.id - b.item.id)
 }
 
 const describe = (error: unknown): string => (error instanceof Error ? error.message : String(error))
