@@ -7,6 +7,7 @@
 import { Cause, Context, Effect, Exit, type Fiber } from "effect"
 import type { Job } from "../messaging/job.ts"
 import type { Receiver } from "../messaging/mailbox.ts"
+import { asError } from "../messaging/thrown.ts"
 import { type Compiled, type CompiledMessage, Mismatch } from "../protocol/codec.ts"
 import { Rejected } from "../protocol/errors.ts"
 import { JobContext } from "./context.ts"
@@ -45,13 +46,14 @@ export class Cell implements Receiver {
     try {
       payload = message.payload.decode(item.payload)
     } catch (error) {
-      return job.reject(new Rejected({ why: `${item.name}: ${messageOf(error)}` }))
+      return job.reject(new Rejected({ why: `${item.name}: ${asError(error).message}` }))
     }
     this.#handle(job, message, payload)
   }
 
-  crash(job: Job, error: unknown): void {
+  crash(job: Job, thrown: unknown): void {
     if (!job.running) return
+    const error = asError(thrown)
     job.crash(error)
     if (this.#over) return
     this.#over = true
@@ -88,7 +90,10 @@ export class Cell implements Receiver {
     try {
       job.answer({ tag: "value", value: message.reply.encode(value) })
     } catch (error) {
-      this.crash(job, new Mismatch(`the reply of ${job.item.name} is not what its protocol says: ${messageOf(error)}`))
+      this.crash(
+        job,
+        new Mismatch(`the reply of ${job.item.name} is not what its protocol says: ${asError(error).message}`),
+      )
     }
   }
 
@@ -109,5 +114,3 @@ export class Cell implements Receiver {
 
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

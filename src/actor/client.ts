@@ -88,33 +88,49 @@ const millis = (input: Duration.Input): number => {
   return Number.isFinite(ms) ? ms : Number.MAX_SAFE_INTEGER / 2
 }
 
+/** Starts a call that also ends when its signal is aborted. */
+const start = (
+  dispatch: Dispatch,
+  payload: unknown,
+  options: CallOptions | undefined,
+  parent: Job | undefined,
+  settle: Settle,
+): (() => void) => {
+  const signal = options?.signal
+  if (signal === undefined) return dispatch(payload, options, parent, settle)
+  let ended = false
+  let listening: (() => void) | undefined
+  const cancel = dispatch(payload, options, parent, (outcome) => {
+    ended = true
+    if (listening !== undefined) signal.removeEventListener("abort", listening)
+    settle(outcome)
+  })
+  if (ended) return nothing
+  listening = cancel
+  signal.addEventListener("abort", cancel, { once: true })
+  return cancel
+}
+
 const promiseCall = (dispatch: Dispatch) => {
-  const start = (payload: unknown, options: CallOptions | undefined, settle: Settle) => {
-    const signal = options?.signal
-    if (signal === undefined) return void dispatch(payload, options, currentJob(), settle)
-    let ended = false
-    let cancel: (() => void) | undefined
-    const end: Settle = (outcome) => {
-      ended = true
-      if (cancel !== undefined) signal.removeEventListener("abort", cancel)
-      settle(outcome)
-    }
-    cancel = dispatch(payload, options, currentJob(), end)
-    if (!ended) signal.addEventListener("abort", cancel, { once: true })
-  }
   const call = (payload: unknown, options?: CallOptions) =>
-    new Promise<unknown>((resolve, reject) =>
-      start(payload, options, (outcome) => (outcome.ok ? resolve(outcome.value) : reject(outcome.error))),
-    )
+    new Promise<unknown>((resolve, reject) => {
+      start(dispatch, payload, options, currentJob(), (outcome) =>
+        outcome.ok ? resolve(outcome.value) : reject(outcome.error),
+      )
+    })
   const outcome = (payload: unknown, options?: CallOptions) =>
-    new Promise<Outcome<unknown, unknown>>((resolve) => start(payload, options, resolve))
+    new Promise<Outcome<unknown, unknown>>((resolve) => {
+      start(dispatch, payload, options, currentJob(), resolve)
+    })
   return Object.assign(call, { outcome })
 }
 
 const effectCall = (dispatch: Dispatch) => (payload: unknown, options?: CallOptions) =>
   Effect.withFiber<unknown, unknown>((fiber) =>
     Effect.callback((resume) => {
-      const cancel = dispatch(payload, options, fiber.getRef(CurrentJob), (outcome) =>
+      // A fiber may outlive its job; what it does then is done on nobody's behalf.
+      const job = fiber.getRef(CurrentJob)
+      const cancel = start(dispatch, payload, options, job?.running ? job : undefined, (outcome) =>
         resume(outcome.ok ? Effect.succeed(outcome.value) : Effect.fail(outcome.error)),
       )
       return Effect.sync(cancel)

@@ -2,6 +2,7 @@
 
 import { Cause, Deferred, Duration, Effect, Schema, Scope } from "effect"
 import type { Mailbox } from "../messaging/mailbox.ts"
+import { asError } from "../messaging/thrown.ts"
 import type { Ref } from "../protocol/client.ts"
 import { compiled } from "../protocol/codec.ts"
 import { NotYet } from "../protocol/errors.ts"
@@ -59,9 +60,10 @@ export const incarnate = <P extends AnyProtocol, R>(
         { log: "Warn" },
       )
     let over = false
-    const crashed = (error: unknown) => {
+    const crashed = (thrown: unknown) => {
       if (over) return
       over = true
+      const error = asError(thrown)
       mailbox.close(error)
       node.run(hook(() => def.options.hooks?.onCrash?.(info, error)))
       Deferred.doneUnsafe(crash, Effect.fail(new CellCrashed({ address: info.address, cause: error })))
@@ -84,6 +86,7 @@ export const incarnate = <P extends AnyProtocol, R>(
     const self = makeSelf(home, incarnation, end.signal, children, timers, held)
     const making = def.make(self as Self<P["messages"]>)
     const handlers = (yield* Effect.provideService(making, Scope.Scope, held)) as AnyHandlers
+    if (over) return Deferred.await(crash) // its children gave up before it was made
     const context = yield* Effect.context<R>()
     const cell = new Cell({ messages: compiled(def.protocol), handlers, services: context as never, crashed })
     // Last in, first out: mail is finished while children, timers and clean-ups are still there (member.ts, E3).

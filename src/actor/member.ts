@@ -40,10 +40,10 @@ export const member = <P extends AnyProtocol, R>(
       Deferred.doneUnsafe(refused, Effect.fail(error)),
     )
     mailbox = box
-    yield* node.connection.join(box.subscription)
-    yield* Effect.addFinalizer(() => box.leave) // E1
     node.mailboxes.add(box)
     yield* Effect.addFinalizer(() => Effect.sync(() => node.mailboxes.delete(box)))
+    yield* Effect.addFinalizer(() => box.leave) // E1; before it joins, for it may be stopped while it does
+    yield* node.connection.join(box.subscription)
     const home = {
       surroundings,
       def,

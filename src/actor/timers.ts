@@ -19,6 +19,7 @@ interface Timer {
 
 export class CellTimers implements Timers {
   readonly #timers = new Map<string, Timer>()
+  #over = false
   readonly #mailbox: Mailbox
   readonly #run: (tick: Tick) => Promise<void>
   readonly #fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
@@ -67,11 +68,14 @@ export class CellTimers implements Timers {
     this.#timers.delete(key)
   }
 
+  /** The cell has ended: code that it left behind sets no timer any more. */
   cancelAll(): void {
+    this.#over = true
     for (const key of [...this.#timers.keys()]) this.cancel(key)
   }
 
   #set(key: string, wait: (timer: Timer) => Effect.Effect<void>): void {
+    if (this.#over) return
     this.cancel(key)
     const timer: Timer = { fiber: undefined, due: false }
     this.#timers.set(key, timer)

@@ -3,9 +3,10 @@
 // K1. First the foundations are brought up, in order; then the users, side by side; then whatever sends. So nothing is
 //     sent to an actor of this node before its mailbox is there again.
 // K2. Users are told of a loss before anybody tries to open the next link.
-// K3. A user that the broker refuses (clashing arguments) is fatal: the failure goes up and stops the tree.
+// K3. A user that was up once and that the broker then refuses (clashing arguments) is fatal: the failure goes up and stops
+//     the tree. Refused while it joins, it is the joiner that fails.
 
-import { Cause, Effect, Exit, type Scope } from "effect"
+import { Cause, Deferred, Effect, Exit, type Scope } from "effect"
 import type { Broker, Link } from "../broker/broker.ts"
 import { type BrokerError, Refused } from "../broker/errors.ts"
 import { connectionChart } from "../charts/connection.ts"
@@ -28,6 +29,8 @@ export class Connection {
   readonly #foundations: ReadonlyArray<LinkUser>
   readonly #senders: ReadonlyArray<LinkUser>
   readonly #users = new Set<LinkUser>()
+  /** Users that have not been up yet, and wait for it. */
+  readonly #joining = new Map<LinkUser, Deferred.Deferred<never, BrokerError>>()
   #link: Link | undefined
   /** Users that have been brought up on this link. */
   #introduced = new Set<LinkUser>()
@@ -50,24 +53,35 @@ export class Connection {
     return this.life.has("up") ? `the broker blocks publishers: ${why}` : (why ?? `not connected to ${this.name} yet`)
   }
 
-  /** Brings the user up on this link, now or once there is one, and on every later link, until the scope closes. */
+  /**
+   * Brings the user up on this link, now or once there is one, and on every later link, until the scope closes. If the
+   * broker refuses it, that is the joiner's failure, and nobody else's.
+   */
   join(user: LinkUser): Effect.Effect<void, BrokerError, Scope.Scope> {
+    const forget = Effect.sync(() => {
+      this.#users.delete(user)
+      this.#introduced.delete(user)
+    })
     const up = Effect.suspend((): Effect.Effect<void, BrokerError> => {
       this.#users.add(user)
       const link = this.#link
-      if (link === undefined || !this.life.has("up")) return this.life.until("up") // `run` brings it up with the others
+      if (link === undefined || !this.life.has("up")) return this.#wait(user)
       this.#introduced.add(user)
-      // If the link dies under it, the next one brings it up.
-      return user.up(link).pipe(Effect.catchTag("LinkLost", () => this.life.until("up")))
+      return user.up(link).pipe(Effect.catchTag("LinkLost", () => this.#wait(user)))
     })
-    return Effect.acquireRelease(
+    return Effect.andThen(
+      Effect.addFinalizer(() => forget),
       up,
-      () =>
-        Effect.sync(() => {
-          this.#users.delete(user)
-          this.#introduced.delete(user)
-        }),
-      { interruptible: true },
+    )
+  }
+
+  /** Until `run` has brought it up with the others. */
+  #wait(user: LinkUser): Effect.Effect<void, BrokerError> {
+    const refused = Deferred.makeUnsafe<never, BrokerError>()
+    this.#joining.set(user, refused)
+    return Effect.ensuring(
+      Effect.raceFirst(this.life.until("up"), Deferred.await(refused)),
+      Effect.sync(() => this.#joining.delete(user)),
     )
   }
 
@@ -89,13 +103,23 @@ export class Connection {
       for (const user of this.#foundations) yield* user.up(link)
       // Users may join while others come up: go on until nobody is left (K1).
       for (let next = this.#newcomers(); next.length > 0; next = this.#newcomers()) {
-        yield* Effect.forEach(next, (user) => user.up(link), { concurrency: sideBySide, discard: true })
+        yield* Effect.forEach(next, (user) => this.#introduce(user, link), { concurrency: sideBySide, discard: true })
       }
       for (const sender of this.#senders) yield* sender.up(link)
       link.onBlocked((why) => this.life.send(why === undefined ? { type: "unblocked" } : { type: "blocked", why }))
       this.life.send({ type: "opened" })
       const why = link.blocked()
       if (why !== undefined) this.life.send({ type: "blocked", why })
+    })
+  }
+
+  #introduce(user: LinkUser, link: Link): Effect.Effect<void, BrokerError> {
+    return Effect.catch(user.up(link), (error) => {
+      const joiner = this.#joining.get(user)
+      if (joiner === undefined || error._tag === "LinkLost") return Effect.fail(error)
+      this.#users.delete(user)
+      Deferred.doneUnsafe(joiner, Effect.fail(error))
+      return Effect.void
     })
   }
 

@@ -71,12 +71,26 @@ export class Deadlines {
 
   #sweep(): void {
     const now = this.#look()
-    for (let index = this.#swept + 1; index <= now; index++) {
+    // The wall clock may have been set years ahead: then it is quicker to look at what there is.
+    const due =
+      now - this.#swept > 1_000
+        ? [...this.#buckets.keys()].filter((index) => index <= now).sort((a, b) => a - b)
+        : Array.from({ length: Math.max(0, now - this.#swept) }, (_, n) => this.#swept + 1 + n)
+    this.#swept = Math.max(this.#swept, now)
+    for (const index of due) {
       const bucket = this.#buckets.get(index)
-      this.#swept = index
       if (bucket === undefined) continue
       this.#buckets.delete(index)
-      for (const fire of bucket) fire()
+      for (const fire of bucket) guarded(fire)
     }
+  }
+}
+
+/** One that throws must not keep the others from firing. */
+const guarded = (fire: () => void): void => {
+  try {
+    fire()
+  } catch (error) {
+    Effect.runFork(Effect.logError("a deadline could not be dealt with", error))
   }
 }

@@ -11,7 +11,7 @@ import type { Mail } from "./opening.ts"
 export class Hand {
   /** Counts the batches of a mailbox in the order in which they first came. */
   readonly order: number
-  /** The AMQP message id; undefined where a foreign peer gave none. */
+  /** The AMQP message id, which is unique for a batch; undefined for a plain message, where it is whatever a peer says. */
   readonly key: string | undefined
   /** How a plain message wants its reply; undefined for a batch. */
   readonly plain: Mail["plain"]
@@ -25,7 +25,7 @@ export class Hand {
 
   constructor(order: number, delivery: Delivery, mail: Mail) {
     this.order = order
-    this.key = delivery.message.messageId
+    this.key = mail.plain === undefined ? delivery.message.messageId : undefined
     this.plain = mail.plain
     this.replays = mail.replays
     this.#delivery = delivery

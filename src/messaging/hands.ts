@@ -52,11 +52,10 @@ export class Hands {
     return false
   }
 
-  /** The broker has put them all back. @param each called for every batch that was in hand. */
-  lose(each: (hand: Hand) => void): void {
+  /** The broker has put them all back. */
+  lose(): void {
     for (const hand of this.#held) {
       hand.lose()
-      each(hand)
       if (hand.key === undefined) continue
       this.#lost.delete(hand.key)
       this.#lost.set(hand.key, hand)

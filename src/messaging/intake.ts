@@ -17,6 +17,8 @@ export interface IntakeOptions {
   readonly hands: Hands
   readonly burial: Burial
   readonly desk: Desk
+  /** A job that turned up later than its delivery. */
+  readonly admit: (hand: Hand, job: Job) => void
   /** A part of a batch that is no job is settled. */
   readonly release: (hand: Hand) => void
 }
@@ -53,11 +55,15 @@ export class Intake {
 
   /** Sends every item again on its own; the batch is acked when the broker has them all (redelivery.ts, R3). */
   #split(hand: Hand, mail: Mail, returned: Returned): void {
-    const { address, release } = this.#options
+    const { address, release, admit, desk } = this.#options
     for (const item of mail.items) {
-      const again = { ...item, attempts: begun(returned, item.attempts ?? 0) }
+      const attempts = begun(returned, item.attempts ?? 0)
       const done = hand.hold(() => release(hand))
-      this.#node.post.again(address, again, mail.replays, done)
+      this.#node.post.again(address, { ...item, attempts }, mail.replays, (taken) => {
+        // A full mailbox takes nothing more: it is handled where it is, or nothing would ever move again.
+        if (!taken) admit(hand, new Job(item, hand, attempts, desk))
+        done()
+      })
     }
   }
 

@@ -14,6 +14,7 @@ import { type Address, format, routingKey } from "../wire/address.ts"
 import type { DeadReason } from "../wire/dead-letter.ts"
 import type { AskItem, Outcome } from "../wire/item.ts"
 import { Burial } from "./burial.ts"
+import type { Entry } from "./deadlines.ts"
 import type { Hand } from "./hand.ts"
 import { Hands } from "./hands.ts"
 import { Intake } from "./intake.ts"
@@ -23,6 +24,7 @@ import type { ReplyAddress } from "./opening.ts"
 import { Ready } from "./ready.ts"
 import { afterCrash } from "./redelivery.ts"
 import { Subscription } from "./subscription.ts"
+import { asError } from "./thrown.ts"
 import { Turn } from "./turn.ts"
 
 export interface MailboxOptions {
@@ -61,7 +63,8 @@ export class Mailbox implements Desk {
   #receiver: Receiver | undefined
   #phase: "open" | "finishing" | "left" = "open"
   #pumping = false
-  #patient = false
+  /** While it lasts, younger mail waits for older mail. */
+  #patience: Entry | undefined
   #idle: Array<() => void> = []
 
   /** @param refused the broker would not give the queue back after it was up: the member cannot go on. */
@@ -77,6 +80,7 @@ export class Mailbox implements Desk {
       hands: this.#hands,
       burial: this.#burial,
       desk: this,
+      admit: (hand, job) => this.#admitLate(hand, job),
       release: (hand) => this.#release(hand),
     })
     this.subscription = new Subscription(node, options.queue, routingKey(options.address), prefetch, {
@@ -108,7 +112,15 @@ export class Mailbox implements Desk {
     const back = [...hand.jobs].filter((job) => job.state === "waiting")
     for (const job of back) if (job.ask !== undefined) this.#node.cancels.watch(job)
     this.#ready.merge(back)
+    if (this.#phase === "finishing") this.#ready.begunFirst()
     this.#release(hand)
+    this.#pump()
+  }
+
+  #admitLate(hand: Hand, job: Job): void {
+    hand.jobs.add(job)
+    if (hand.delivery === undefined || this.#phase === "left") return // the broker has put it back
+    this.#admit(job)
     this.#pump()
   }
 
@@ -165,26 +177,30 @@ export class Mailbox implements Desk {
   #pump(): void {
     if (this.#pumping) return // a handler that is done at once comes back here: the loop below goes on, not the stack
     this.#pumping = true
-    while (this.#receiver !== undefined && this.#running.size < this.#options.concurrency) {
-      const next = this.#ready.take()
-      if (next === undefined) break
-      if (next instanceof Turn) {
-        this.#give(next)
-        continue
+    try {
+      while (this.#receiver !== undefined && this.#running.size < this.#options.concurrency) {
+        const next = this.#ready.take()
+        if (next === undefined) break
+        if (next instanceof Turn) this.#give(next)
+        else if (this.#mayStart(next)) this.#start(next, this.#receiver)
+        else {
+          this.#ready.putBack(next)
+          break
+        }
       }
-      if ((this.#phase === "finishing" && !next.hand.started) || this.#mustWait(next.hand)) {
-        this.#ready.putBack(next)
-        break
-      }
-      this.#start(next, this.#receiver)
+    } finally {
+      this.#pumping = false
     }
-    this.#pumping = false
     this.#checkIdle()
+  }
+
+  #mayStart({ hand }: Job): boolean {
+    return (this.#phase !== "finishing" || hand.started) && !this.#mustWait(hand)
   }
 
   /** Something older is still to come back, and order matters here (M4). */
   #mustWait(hand: Hand): boolean {
-    return this.#patient && this.#options.concurrency === 1 && this.#hands.oldestAway < hand.order
+    return this.#patience !== undefined && this.#options.concurrency === 1 && this.#hands.oldestAway < hand.order
   }
 
   #give(turn: Turn): void {
@@ -316,9 +332,9 @@ export class Mailbox implements Desk {
   /** A new link: whether mail of the last one is to come back, for which younger mail then waits a moment. */
   #expect(): boolean {
     if (this.#hands.oldestAway === Number.POSITIVE_INFINITY) return false
-    this.#patient = true
-    this.#node.deadlines.add(this.#node.now() + patience, () => {
-      this.#patient = false
+    this.#patience?.cancel()
+    this.#patience = this.#node.deadlines.add(this.#node.now() + patience, () => {
+      this.#patience = undefined
       this.#pump()
     })
     return true
@@ -326,11 +342,13 @@ export class Mailbox implements Desk {
 
   /** The broker has put back what was in hand. What runs goes on (promise 9). */
   #lose(): void {
-    this.#ready.forgetMail()
-    this.#hands.lose((hand) => {
-      for (const job of hand.jobs) if (job.state === "waiting") this.#node.cancels.forget(job)
-    })
+    this.#forgetMail()
+    this.#hands.lose()
     this.#checkIdle()
+  }
+
+  #forgetMail(): void {
+    for (const job of this.#ready.forgetMail()) this.#node.cancels.forget(job)
   }
 
   // Stopping
@@ -338,6 +356,7 @@ export class Mailbox implements Desk {
   /** Takes no new batch, and finishes what was begun. */
   readonly finish: Effect.Effect<void> = Effect.callback((resume) => {
     if (this.#phase === "open") this.#phase = "finishing"
+    this.#ready.begunFirst()
     this.#idle.push(() => resume(Effect.void))
     this.#checkIdle()
   })
@@ -347,7 +366,7 @@ export class Mailbox implements Desk {
     this.#phase = "left"
     return this.subscription.leave(() => {
       this.#hands.giveBack()
-      this.#ready.forgetMail()
+      this.#forgetMail()
     })
   })
 
@@ -361,7 +380,7 @@ export class Mailbox implements Desk {
   }
 }
 
-const describe = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+const describe = (error: unknown): string => asError(error).message
 
 const replyAddress = (job: Job, ask: AskItem): ReplyAddress =>
   job.hand.plain === undefined

@@ -26,6 +26,8 @@ const maxBytes = 96 * 1024
 /** ms of work that one batch should hold at most, and the items sent while the work of one is not known. */
 const maxWork = 5
 const unknownItems = 64
+/** Destinations that are remembered while nothing is on its way to them. */
+const maxLanes = 10_000
 /** ms before a nacked parcel that must not get lost is offered again. */
 const nackDelay = 100
 
@@ -74,6 +76,8 @@ interface Lane {
   /** Average ms that one item takes at the far end; 0 = not known. */
   service: number
 }
+
+const isIdle = (lane: Lane): boolean => lane.waiting.length === 0 && lane.inFlight === 0
 
 const keyOf = (to: Destination): string => `${to.exchange}\n${to.routingKey}\n${to.node}`
 
@@ -239,10 +243,18 @@ export class Outbox {
     for (const call of idle) call()
   }
 
-  /** Forgets a lane that is empty and of which nothing has been learnt, so that one-off destinations cost nothing. */
+  /** Forgets a lane that is empty, unless something has been learnt of it; and of those the ones used longest ago. */
   #prune(lane: Lane): void {
-    if (lane.waiting.length === 0 && lane.inFlight === 0 && lane.service === 0) {
-      this.#lanes.delete(keyOf(lane.destination))
+    if (!isIdle(lane)) return
+    const key = keyOf(lane.destination)
+    this.#lanes.delete(key)
+    if (lane.service === 0) return
+    this.#lanes.set(key, lane)
+    if (this.#lanes.size <= maxLanes) return
+    for (const [oldest, other] of this.#lanes) {
+      if (!isIdle(other)) continue
+      this.#lanes.delete(oldest)
+      return
     }
   }
 }

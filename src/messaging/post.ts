@@ -12,6 +12,7 @@ import type { Names } from "../wire/names.ts"
 import { encodePlainReply } from "../wire/plain.ts"
 import type { ReplyAddress } from "./opening.ts"
 import type { Destination, Outbox, Parcel, Ready, Refusal } from "./outbox.ts"
+import { asError } from "./thrown.ts"
 
 /** What died, and why. */
 export interface Death {
@@ -84,7 +85,9 @@ export class Post {
         ? encodePlainReply(outcome, to.correlationId)
         : encodeItem({ kind: "reply", id: to.id, outcome, ...(service === undefined ? {} : { service }) })
     // An inbox that is gone has nobody who waits: not mandatory.
-    this.#outbox.push(this.#direct(to.queue), { content, persistent: false, owed: true, settled })
+    // Nor is it insisted on: a reply queue that is full must not hold up the mailbox.
+    const queue: Destination = { ...this.#direct(to.queue), onNack: "fail" }
+    this.#outbox.push(queue, { content, persistent: false, owed: true, settled })
   }
 
   cancel(address: Address, id: number): void {
@@ -93,10 +96,14 @@ export class Post {
     this.#outbox.push(to, { content, persistent: false, settled: () => {} }) // best effort: the deadline ends it too
   }
 
-  /** Sends an item of a batch again on its own, with the identity it has. */
-  again(address: Address, item: MailItem, replays: number, done: () => void): void {
-    const to = { ...this.mailTo(address), node: item.node, onNack: "retry" as const }
-    this.#insist(to, replayable(item, replays), () => done())
+  /**
+   * Sends an item of a batch again on its own, with the identity it has.
+   *
+   * @param done whether the broker has it; false when the mailbox is full, or it is too large on its own.
+   */
+  again(address: Address, item: MailItem, replays: number, done: (taken: boolean) => void): void {
+    const to = { ...this.mailTo(address), node: item.node }
+    this.#offer(to, replayable(item, replays), done, (refusal) => refusal._tag === "Nacked")
   }
 
   /** @param done whether the broker has it; false when it is too large for the broker. */
@@ -107,18 +114,16 @@ export class Post {
       mandatory: true,
     }
     const { timestamp, ...encoded } = encodeDeadLetter(this.#letter(death))
-    this.#insist(to, { ...encoded, timestamp, persistent: true }, done)
+    this.#offer(to, { ...encoded, timestamp, persistent: true }, done)
   }
 
   #letter(death: Death): DeadLetter {
-    const { error, address, remains } = death
+    const { address, remains } = death
+    const error = asError(death.error)
     const sender = remains.kind === "item" ? remains.item.sender : undefined
     return {
       reason: death.reason,
-      error:
-        error instanceof Error
-          ? { name: error.name, message: error.message, ...(error.stack === undefined ? {} : { stack: error.stack }) }
-          : { name: "Error", message: String(error) },
+      error: { name: error.name, message: error.message, ...(error.stack === undefined ? {} : { stack: error.stack }) },
       attempts: death.attempts,
       address: format(address),
       origin: {
@@ -138,20 +143,20 @@ export class Post {
     return { exchange: "", routingKey: queue, mandatory: false, node: this.#node, spread: false, onNack: "retry" }
   }
 
-  /** For what must not get lost: the delivery it comes from stays unacked until the broker has it. */
-  #insist(to: Destination, content: Ready, done: (taken: boolean) => void): void {
-    const parcel: Parcel = {
-      content,
-      persistent: true,
-      owed: true,
-      settled: (refusal) => {
-        if (refusal === undefined) return done(true)
-        this.#log(`${to.exchange} / ${to.routingKey} would not take a message: ${refusal.message}`)
-        if (refusal._tag === "Oversized") return done(false)
-        setTimeout(() => this.#insist(to, content, done), offerAgain)
-      },
+  /** For what must not get lost: the delivery it comes from stays unacked until the broker has it, or never will. */
+  #offer(
+    to: Destination,
+    content: Ready,
+    done: (taken: boolean) => void,
+    hopeless: (refusal: Refusal) => boolean = () => false,
+  ): void {
+    const settled: Parcel["settled"] = (refusal) => {
+      if (refusal === undefined) return done(true)
+      if (refusal._tag === "Oversized" || hopeless(refusal)) return done(false)
+      this.#log(`${to.exchange} / ${to.routingKey} would not take a message: ${refusal.message}`)
+      setTimeout(() => this.#offer(to, content, done, hopeless), offerAgain)
     }
-    this.#outbox.push(to, parcel)
+    this.#outbox.push(to, { content, persistent: true, owed: true, settled })
   }
 }
 

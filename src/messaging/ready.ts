@@ -27,16 +27,25 @@ export class Ready {
 
   /** Mail that has come back goes to its old place. */
   merge(jobs: ReadonlyArray<Job>): void {
-    const all = [...MutableList.toArray(this.#list), ...jobs].sort(byAge)
-    MutableList.clear(this.#list)
-    MutableList.appendAll(this.#list, all)
+    this.#replace([...MutableList.toArray(this.#list), ...jobs].sort(byAge))
   }
 
-  /** Forgets the mail; turns stay. */
-  forgetMail(): void {
-    const turns = MutableList.toArray(this.#list).filter((work) => work instanceof Turn)
+  /** What belongs to a batch that was begun goes before what does not. */
+  begunFirst(): void {
+    const rank = (work: Job | Turn) => (work instanceof Turn || work.hand.started ? 0 : 1)
+    this.#replace(MutableList.toArray(this.#list).sort((a, b) => rank(a) - rank(b)))
+  }
+
+  /** Gives up the mail; turns stay. */
+  forgetMail(): ReadonlyArray<Job> {
+    const all = MutableList.toArray(this.#list)
+    this.#replace(all.filter((work) => work instanceof Turn))
+    return all.filter((work): work is Job => !(work instanceof Turn))
+  }
+
+  #replace(all: ReadonlyArray<Job | Turn>): void {
     MutableList.clear(this.#list)
-    MutableList.appendAll(this.#list, turns)
+    MutableList.appendAll(this.#list, all)
   }
 }
 

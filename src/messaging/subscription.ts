@@ -99,6 +99,7 @@ export class Subscription implements LinkUser {
     }
     return Effect.flatMap(link.consume(this.#queue.name, { prefetch }, listener), (consumer) => {
       this.#consumer = consumer
+      this.#resizing = false
       return this.#left ? this.#end(consumer, () => {}) : Effect.void
     })
   }
@@ -109,12 +110,16 @@ export class Subscription implements LinkUser {
     if (this.#narrow === narrow || this.#resizing || consumer === undefined) return
     this.#narrow = narrow
     this.#resizing = true
-    const again = Effect.suspend(() => {
-      if (this.#link !== link) return Effect.void
-      this.#resizing = false
-      return this.#consume(link, narrow ? 1 : this.#prefetch)
-    })
-    this.#node.run(Effect.catch(Effect.andThen(consumer.cancel, again), (error) => this.#failed(error)))
+    const again = Effect.suspend(() =>
+      // It may have been subscribed anew meanwhile, on this link or another.
+      this.#consumer === consumer ? this.#consume(link, narrow ? 1 : this.#prefetch) : Effect.void,
+    )
+    const resized = consumer.cancel.pipe(
+      Effect.andThen(again),
+      Effect.catchTag("NotFound", (error) => Effect.sync(() => this.#cancelled(link, error.message))),
+      Effect.catch((error) => this.#failed(error)),
+    )
+    this.#node.run(resized)
   }
 
   /** The broker ended the consumer (queue deleted, consumer timeout), but the link lives. */

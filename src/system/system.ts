@@ -53,6 +53,10 @@ export interface ActorSystem {
   readonly [Symbol.asyncDispose]: () => Promise<void>
 }
 
+/** A service that fails while it is released does not keep the system from stopping. */
+const logFailure = (exit: Exit.Exit<void>): Effect.Effect<void> =>
+  Exit.isFailure(exit) ? Effect.logError("a service failed while it was released", exit.cause) : Effect.void
+
 const start = async <R = never>(options: SystemOptions<R>): Promise<ActorSystem> => {
   const scope = Scope.makeUnsafe()
   const logLevel = Layer.succeed(References.MinimumLogLevel, options.logLevel ?? "Info")
@@ -62,8 +66,9 @@ const start = async <R = never>(options: SystemOptions<R>): Promise<ActorSystem>
     return yield* Effect.provideContext(run<R>(options, options.tree), context)
   })
   const launched = await Effect.runPromiseExit(Effect.provideService(launch, Scope.Scope, scope))
+  const close = () => Effect.runPromise(Effect.andThen(Effect.exit(Scope.close(scope, Exit.void)), logFailure))
   if (Exit.isFailure(launched)) {
-    await Effect.runPromise(Scope.close(scope, Exit.void))
+    await close()
     throw Cause.squash(launched.cause)
   }
   const { surroundings, guardian } = launched.value
@@ -71,7 +76,6 @@ const start = async <R = never>(options: SystemOptions<R>): Promise<ActorSystem>
 
   const ended = Deferred.makeUnsafe<void, unknown>()
   let stopped: Promise<void> | undefined
-  const close = () => Effect.runPromise(Scope.close(scope, Exit.void))
   const stop = () => {
     stopped ??= close().then(() => {
       forgetSignals()
