@@ -6,7 +6,7 @@ import { type ActorSystem, actor, ask, protocol, tell } from "../../src/index.ts
 import type { Bench } from "./bench.ts"
 import { eventually } from "./eventually.ts"
 
-const Relay = protocol("relay", "1.0.0", { pass: tell(Schema.String), ask: ask({ payload: Schema.String }) })
+const Relay = protocol("relay", "1.0.0", { pass: tell(Schema.String) })
 const Sink = protocol("sink", "1.0.0", { put: tell(), got: ask({ reply: Schema.Number }) })
 
 const turns = async (count: number): Promise<void> => {
@@ -25,9 +25,7 @@ export const ackLast = (bench: Bench): void => {
         void self.ref(Sink, id).put.outcome()
         done++
       }
-      const relay = await bench.spawn(
-        actor(Relay, (self) => ({ pass: (id) => pass(id, self), ask: (id) => pass(id, self) })),
-      )
+      const relay = await bench.spawn(actor(Relay, (self) => ({ pass: (id) => pass(id, self) })))
       const queue = bench.claim(Relay, relay.$id)
       return { relay, sink, queue, got: () => got, done: () => done }
     }
@@ -61,12 +59,15 @@ export const ackLast = (bench: Bench): void => {
 
     it("that is an ask is acked only after its answer is confirmed (2)", async () => {
       const broker = bench.venue.embedded!
-      let lost = false
-      const { relay, sink, queue } = await open(() => {
-        lost = true
-      })
-      await relay.ask(sink.$id)
-      expect(lost).toBe(true)
+      const got = () => {
+        broker.faults.loseConfirms(1)
+        return 1
+      }
+      const sink = await bench.spawn(actor(Sink, { put: () => {}, got }))
+      const queue = bench.claim(Sink, sink.$id)
+      expect(await sink.got()).toBe(1)
+      await turns(20)
+      expect(broker.queue(queue)?.unacked, "the confirm of its answer is lost: no ack yet").toBe(1)
       await eventually("it is acked", () => broker.queue(queue)?.unacked === 0)
     })
 

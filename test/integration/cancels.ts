@@ -15,6 +15,9 @@ const Work = protocol("work", "1.0.0", {
   incarnation: ask({ reply: Schema.Number }),
 })
 
+/** ms: long before the deadline, which would abort them as well. */
+const soon = 2_000
+
 /** Handlers that wait for their end; what becomes of each call is in `log`. */
 const worker = (log: Array<string>) =>
   actor(Work, (self) => ({
@@ -44,7 +47,7 @@ export const cancels = (bench: Bench): void => {
       await eventually("it runs", () => log.length === 1)
       abort.abort()
       expect(await asked).toMatchObject({ reason: { _tag: "Cancelled" }, retrySafe: false })
-      await eventually("the handler hears of it", () => log.includes("aborted 1"))
+      await eventually("the handler hears of it", () => log.includes("aborted 1"), soon)
       expect(await ref.incarnation()).toBe(1)
     })
 
@@ -56,7 +59,7 @@ export const cancels = (bench: Bench): void => {
       await eventually("it runs", () => log.length === 1)
       abort.abort()
       expect(await asked).toMatchObject({ _tag: "Cancelled" })
-      await eventually("the handler hears of it", () => log.includes("interrupted 1"))
+      await eventually("the handler hears of it", () => log.includes("interrupted 1"), soon)
       expect(await ref.incarnation()).toBe(1)
     })
 
@@ -74,7 +77,7 @@ export const cancels = (bench: Bench): void => {
         })
         await runtime.runPromise(interrupting)
         const heard = kind === "promise" ? "aborted 1" : "interrupted 1"
-        await eventually("the handler hears of it", () => log.includes(heard))
+        await eventually("the handler hears of it", () => log.includes(heard), soon)
         expect(await ref.incarnation()).toBe(1)
       },
     )

@@ -100,6 +100,7 @@ describe.skipIf(!controllable(source))("a broker that fails (skipped on a broker
     await killing
     const confirmed = (await Promise.all(ends)).filter((n) => n !== undefined)
     expect(confirmed.length).toBeGreaterThan(100)
+    expect(confirmed.length, "a lost link is no end of a tell: it is sent again").toBe(ends.length)
     await eventually("all that was confirmed has arrived", () => {
       const arrived = new Set(worker.begun)
       return confirmed.every((n) => arrived.has(n))

@@ -102,6 +102,28 @@ export const shutdown = (bench: Bench): void => {
       await eventually("the rest is in the queue", async () => (await bench.ready(queue)) === 2)
     })
 
+    it("begins nothing in one actor while another still finishes (11)", async () => {
+      const [idle, busy] = [bench.id(), bench.id()]
+      for (const id of [idle, busy]) bench.claim(Jobs, id)
+      const log: Array<string> = []
+      const gate = latch()
+      const tree = supervisor("app", {}, [
+        child(jobs(log, Promise.resolve()), { id: idle }),
+        child(jobs(log, gate.opened), { id: busy }),
+      ])
+      const stopping = await bench.start({ tree })
+      const sender = await bench.system
+      await sender.ref(Jobs, busy).run(1)
+      await eventually("it has begun", () => log.length === 1)
+      const stopped = stopping.stop()
+      // Two round trips, in which the idle one could have begun.
+      await sender.ref(Jobs, idle).run(0)
+      await sender.ref(Jobs, idle).run(0)
+      gate.open()
+      await stopped
+      expect(log).toStrictEqual(["begin 1", "end 1"])
+    })
+
     it("answers an ask that it was handling (11)", async () => {
       const id = bench.id()
       bench.claim(Jobs, id)
