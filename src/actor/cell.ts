@@ -62,14 +62,16 @@ export class Cell implements Receiver {
 
   #handle(job: Job, message: Compiled, payload: unknown): void {
     let result: unknown
+    let sort: "effect" | "promise" | "value"
     try {
       result = runAs(job, () => this.#options.handlers[job.item.name]?.(payload, new JobContext(job)))
+      sort = Effect.isEffect(result) ? "effect" : isThenable(result) ? "promise" : "value" // a Proxy may refuse to say
     } catch (error) {
       return this.#failed(job, message, error)
     }
-    if (Effect.isEffect(result)) return this.#fork(job, message, result as Effect.Effect<unknown, unknown>)
-    if (!isThenable(result)) return this.#succeeded(job, message, result)
-    result.then(
+    if (sort === "effect") return this.#fork(job, message, result as Effect.Effect<unknown, unknown>)
+    if (sort === "value") return this.#succeeded(job, message, result)
+    Promise.resolve(result).then(
       (value) => this.#succeeded(job, message, value),
       (error) => this.#failed(job, message, error),
     )
@@ -98,8 +100,9 @@ export class Cell implements Receiver {
   }
 
   #failed(job: Job, message: Compiled, error: unknown): void {
-    if (error instanceof Rejected) return job.reject(error)
-    if (message.isDeclared(error)) {
+    const sort = sortOf(message, error)
+    if (sort === "rejected") return job.reject(error as Rejected)
+    if (sort === "declared") {
       try {
         return job.answer({ tag: "declared", error: message.error.encode(error) })
       } catch (mismatch) {
@@ -109,6 +112,15 @@ export class Cell implements Receiver {
     // Nobody waits for an aborted message: that its handler gave up is what was asked of it.
     if (job.aborted !== undefined) return job.answer(undefined)
     this.crash(job, error)
+  }
+}
+
+/** What was thrown may refuse every look at it, e.g. a Proxy: then it is none that we know. */
+const sortOf = (message: Compiled, error: unknown): "rejected" | "declared" | "unknown" => {
+  try {
+    return error instanceof Rejected ? "rejected" : message.isDeclared(error) ? "declared" : "unknown"
+  } catch {
+    return "unknown"
   }
 }
 

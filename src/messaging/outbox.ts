@@ -128,8 +128,7 @@ export class Outbox {
 
   /** How long one item took at the far end, in ms: sizes the batches of this lane. */
   observe(to: Destination, service: number): void {
-    const lane = this.#lanes.get(keyOf(to))
-    if (lane === undefined) return
+    const lane = this.#lane(to) // it may have been forgotten since the confirm
     const floor = Math.max(service, 0.001)
     lane.service = lane.service === 0 ? floor : lane.service * 0.9 + floor * 0.1
   }

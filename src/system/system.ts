@@ -66,7 +66,8 @@ const start = async <R = never>(options: SystemOptions<R>): Promise<ActorSystem>
     return yield* Effect.provideContext(run<R>(options, options.tree), context)
   })
   const launched = await Effect.runPromiseExit(Effect.provideService(launch, Scope.Scope, scope))
-  const close = () => Effect.runPromise(Effect.andThen(Effect.exit(Scope.close(scope, Exit.void)), logFailure))
+  const closing = Effect.andThen(Effect.exit(Scope.close(scope, Exit.void)), logFailure)
+  const close = () => Effect.runPromise(Effect.provide(closing, logLevel))
   if (Exit.isFailure(launched)) {
     await close()
     throw Cause.squash(launched.cause)

@@ -13,6 +13,7 @@ import { nestedAsks } from "./nested-asks.ts"
 import { order } from "./order.ts"
 import { plainClients } from "./plain-clients.ts"
 import { refusals } from "./refusals.ts"
+import { returnedMail } from "./returned-mail.ts"
 import { shutdown } from "./shutdown.ts"
 import { tells } from "./tells.ts"
 
@@ -34,6 +35,7 @@ export const behaviours = (name: string, open: () => Promise<Venue>, more?: (ben
     effects(bench)
     machines(bench)
     plainClients(bench)
+    returnedMail(bench)
     shutdown(bench)
     more?.(bench)
   })

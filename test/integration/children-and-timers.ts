@@ -279,6 +279,27 @@ export const childrenAndTimers = (bench: Bench): void => {
       expect(ticks.slice(firstOfSecond)).not.toContain(1)
     })
 
+    it("that is set by code which a crashed cell left behind never ticks (6)", async () => {
+      const P = protocol("heir", "1.0.0", { crash: ask({}), wait: ask({}) })
+      const selves: Array<Self<(typeof P)["messages"]>> = []
+      const ticks: Array<string> = []
+      const ref = await bench.spawn(
+        actor(P, (self) => {
+          selves.push(self)
+          return { crash, wait: () => {} }
+        }),
+        soon,
+      )
+      await reasonOf(ref.crash())
+      await ref.wait()
+      const [former, heir] = selves
+      former?.timers.every("every", 1, () => void ticks.push("a dead cell, periodically"))
+      former?.timers.once("once", 1, () => void ticks.push("a dead cell, once"))
+      heir?.timers.every("own", 2, () => void ticks.push("own"))
+      await eventually("its own timer ticks", () => ticks.filter((tick) => tick === "own").length >= 10)
+      expect(ticks.filter((tick) => tick !== "own")).toStrictEqual([])
+    })
+
     it("may make calls", async () => {
       const { $id } = await bench.spawn(child())
       const P = protocol("caller", "1.0.0", { start: ask({}), got: ask({ reply: Schema.Number }) })

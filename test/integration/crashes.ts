@@ -26,6 +26,11 @@ const Counter = protocol("counter", "1.0.0", {
 })
 const soon = { backoff: { initial: 1, max: 2 } }
 
+const refuse = () => {
+  throw new Error("not even this")
+}
+const refusesEveryLook = { get: refuse, has: refuse, ownKeys: refuse, getPrototypeOf: refuse }
+
 /** Counts in memory, and crashes in every way there is. */
 const counter = (hooks = {}) =>
   actor(
@@ -68,6 +73,49 @@ export const crashes = (bench: Bench): void => {
         expect(await ref.incarnation()).toBe(2)
       },
     )
+
+    describe.for([
+      ["an object without a prototype", () => Object.create(null)],
+      ["an Error whose message is no string", () => Object.assign(new Error("odd"), { message: { a: 1 } })],
+      ["a Proxy that refuses every look", () => new Proxy({}, refusesEveryLook)],
+    ] as const)("by throwing %s", ([, odd]) => {
+      it.for(["at once", "later"])("is a crash like any other (%s) (6)", async (when) => {
+        const P = protocol("odd", "1.0.0", { ask: ask({}), tell: tell(), incarnation: ask({ reply: Schema.Number }) })
+        const fail = () => {
+          if (when === "later") return Promise.reject(odd())
+          throw odd()
+        }
+        const def = actor(P, (self) => ({ ask: fail, tell: fail, incarnation: () => self.incarnation }), {
+          maxDeliveries: 2,
+        })
+        const ref = await bench.spawn(def, soon)
+        const timeout = { timeout: 5_000 }
+        expect(await reasonOf(ref.ask(undefined, timeout))).toMatchObject({ _tag: "Crashed", why: expect.any(String) })
+        expect(await ref.incarnation(undefined, timeout)).toBe(2)
+        await ref.tell()
+        expect(await ref.incarnation(undefined, timeout)).toBe(4)
+        const letters: Array<unknown> = []
+        await eventually("the tell is dead", async () => {
+          letters.splice(0, letters.length, ...(await bench.deadLetters(ref.$address)))
+          return letters.length > 0
+        })
+        expect(letters).toMatchObject([{ reason: "crashed", attempts: 2 }])
+      })
+    })
+
+    it("is a reply that refuses to be looked at (6, 7)", async () => {
+      const P = protocol("odd", "1.0.0", {
+        give: ask({ reply: type<unknown>() }),
+        incarnation: ask({ reply: Schema.Number }),
+      })
+      const give = () => new Proxy({}, refusesEveryLook)
+      const ref = await bench.spawn(
+        actor(P, (self) => ({ give, incarnation: () => self.incarnation })),
+        soon,
+      )
+      expect(await reasonOf(ref.give(undefined, { timeout: 5_000 }))).toMatchObject({ _tag: "Crashed" })
+      expect(await ref.incarnation(undefined, { timeout: 5_000 })).toBe(2)
+    })
 
     it("lets the mail behind it wait, and the next cell handles it (6)", async () => {
       const ref = await bench.spawn(counter(), { backoff: { initial: 50, jitter: "none" } })

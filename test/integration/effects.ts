@@ -5,6 +5,8 @@ import { describe, expect, expectTypeOf, it } from "vitest"
 import { type ActorDef, ActorSystem, actor, ask, child, protocol, supervisor } from "../../src/index.ts"
 import { Actors } from "../../src/system/actors.ts"
 import { type Bench, domain } from "./bench.ts"
+import { eventually } from "./eventually.ts"
+import { latch } from "./latch.ts"
 
 class Db extends Context.Service<Db, { readonly find: (id: string) => Effect.Effect<string, NotThere> }>()("test/Db") {}
 class NotThere extends Schema.TaggedError<NotThere>()("NotThere", { id: Schema.String }) {}
@@ -127,6 +129,70 @@ export const effects = (bench: Bench): void => {
       expect(inside).toBe("Ada")
       expect(outside).toMatchObject({ _tag: "AskError", reason: { _tag: "TimedOut" } })
       expect(log).toStrictEqual(["cell 1 opens", "cell 1 closes", "the scope is closed"])
+    })
+
+    it("stops with its system though the release of a service dies (11)", async () => {
+      const bad = Layer.effectDiscard(Effect.acquireRelease(Effect.void, () => Effect.die(new Error("stuck open"))))
+      const system = await ActorSystem.start({ ...bench.options, services: bad })
+      expect(await system.stop()).toBeUndefined()
+      expect(await system.ended).toBeUndefined()
+    })
+  })
+
+  describe("a call in Effect", () => {
+    const Slow = protocol("slow", "1.0.0", {
+      echo: ask({ payload: Schema.Number, reply: Schema.Number }),
+      hang: ask({}),
+    })
+    const slow = (hanging = () => {}) =>
+      actor(Slow, {
+        echo: (n) => n,
+        hang: (_, { signal }) => {
+          hanging()
+          return new Promise((resolve) => signal.addEventListener("abort", () => resolve(undefined)))
+        },
+      })
+
+    it("may be made by a fiber that a handler left behind, when the deadline of its ask is long past (4)", async () => {
+      const { $id } = await bench.spawn(slow())
+      const go = latch()
+      bench.after(go.open)
+      let outcome: unknown
+      const Lazy = protocol("lazy", "1.0.0", { begin: ask({}) })
+      const id = bench.id()
+      bench.claim(Lazy, id)
+      const program = Effect.gen(function* () {
+        const target = yield* Actors.ref(Slow, $id)
+        const late = Effect.gen(function* () {
+          yield* Effect.promise(() => go.opened)
+          outcome = yield* Effect.exit(target.echo(7, { timeout: 5_000 }))
+        })
+        const client = yield* Actors.spawn(actor(Lazy, { begin: () => Effect.asVoid(Effect.forkDetach(late)) }), { id })
+        yield* client.begin(undefined, { timeout: 300 })
+      })
+      const runtime = bench.effects()
+      const from = performance.now()
+      const whole = Effect.gen(function* () {
+        yield* program
+        yield* Effect.promise(() => eventually("its deadline is past", () => performance.now() - from > 400))
+        go.open()
+        yield* Effect.promise(() => eventually("the call has ended", () => outcome !== undefined))
+      })
+      await runtime.runPromise(Effect.scoped(whole))
+      expect(outcome).toStrictEqual(Exit.succeed(7))
+    })
+
+    it("ends when its signal is aborted, or was before (4)", async () => {
+      let hanging = 0
+      const { $id } = await bench.spawn(slow(() => void hanging++))
+      const abort = new AbortController()
+      const call = Effect.flatMap(Actors.ref(Slow, $id), ({ hang }) => hang(undefined, { signal: abort.signal }))
+      const runtime = bench.effects()
+      const first = runtime.runPromise(Effect.flip(call))
+      await eventually("it is handled", () => hanging === 1)
+      abort.abort()
+      expect(await first).toMatchObject({ _tag: "AskError", reason: { _tag: "Cancelled" } })
+      expect(await runtime.runPromise(Effect.flip(call))).toMatchObject({ reason: { _tag: "Cancelled" } })
     })
   })
 }

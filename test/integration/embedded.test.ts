@@ -4,6 +4,7 @@ import { Effect } from "effect"
 import { Embedded } from "../../src/broker/embedded/embedded.ts"
 import { ackLast } from "./ack-last.ts"
 import { behaviours } from "./behaviours.ts"
+import { linkLosses } from "./link-losses.ts"
 
 behaviours(
   "the embedded broker",
@@ -19,5 +20,8 @@ behaviours(
       close: async () => {},
     }
   },
-  ackLast,
+  (bench) => {
+    ackLast(bench)
+    linkLosses(bench)
+  },
 )

@@ -115,6 +115,16 @@ describe("a process that handles mail", () => {
     expect(items("begin", first, next)).toEqual(upTo(60))
   })
 
+  it("(11) at SIGTERM all of its systems finish what they have begun, however soon one of them is done", async () => {
+    await using program = startProgram("two-systems.ts", { work: 300 })
+    await eventually("an item is in hand", () => program.diary().includes("begin"))
+    program.signal("SIGTERM")
+    expect(await program.ended).toEqual({ code: null, signal: "SIGTERM" })
+    const diary = program.diary()
+    expect([...diary].sort(), program.output()).toEqual(["begin", "busy stopped", "end", "idle stopped"])
+    expect(diary.indexOf("end")).toBeLessThan(diary.indexOf("busy stopped"))
+  })
+
   it("(3) when it freezes, its clique has its mail after the heartbeat; thawed, it does no harm and works on", async () => {
     const settings = { id: "frozen", work: 10 }
     const frozen = await worker(settings)

@@ -116,6 +116,17 @@ export const plainClients = (bench: Bench): void => {
       expect((json(reply) as { headers: object }).headers).toStrictEqual({ tenant: "a" })
     })
 
+    it("whose reply queue is full does not hold up the mailbox (10)", async () => {
+      const { ref, send } = await open()
+      const full = `${bench.prefix}.full.${ref.$id}`
+      await bench.run(bench.link.declareQueue({ name: full, type: "classic", maxLength: 1, expires: 60_000 }))
+      bench.after(() => bench.run(bench.link.deleteQueue(full)))
+      await bench.publish({ exchange: "", routingKey: full, mandatory: true, body: Buffer.from("full") })
+      // More than the mailbox takes in hand at once.
+      for (let n = 0; n < 20; n++) await send({ type: "buy", replyTo: full, correlationId: `${n}` }, { amount: 1 })
+      expect(await ref.buy({ amount: 1 }, { timeout: 5_000 })).toStrictEqual({ ok: true })
+    })
+
     it("whose ask has expired gets no handling (4)", async () => {
       const seen: Array<string> = []
       const { ask, send } = await open(seen)

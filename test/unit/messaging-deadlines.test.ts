@@ -3,7 +3,7 @@
 import { Clock, type Duration, Duration as Durations, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import fc from "fast-check"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { Deadlines } from "../../src/messaging/deadlines.ts"
 import { frozen, pass, turn } from "./embedded-fixture.ts"
 
@@ -118,6 +118,45 @@ describe("a deadline", () => {
     await clock.move(40)
     expect(fired).toStrictEqual(["near", "near again"])
   })
+
+  it("is found at once after the clock was set ten years ahead, and so is the next (4)", async () => {
+    const clock = new WallClock(1_000_000)
+    const deadlines = new Deadlines(clock)
+    const fired: Array<string> = []
+    deadlines.add(clock.now + 6_000, () => fired.push("second"))
+    deadlines.add(clock.now + 5_000, () => fired.push("first"))
+    await clock.move(20)
+    clock.now += 10 * 365 * 24 * 3_600_000
+    deadlines.add(clock.now + 30, () => fired.push("third"))
+    await clock.move(50)
+    expect(fired).toStrictEqual(["first", "second", "third"])
+    expect(deadlines.size).toBe(0)
+  })
+
+  it("that throws keeps no other from firing, then or later (4)", () =>
+    frozen(
+      Effect.gen(function* () {
+        const log = vi.spyOn(console, "log").mockImplementation(() => {})
+        const deadlines = new Deadlines(yield* Clock.clockWith(Effect.succeed))
+        const fired: Array<string> = []
+        const bad = () => {
+          throw new Error("a callback that throws")
+        }
+        deadlines.add(15, bad)
+        deadlines.add(15, () => fired.push("beside it"))
+        deadlines.add(35, () => fired.push("after it"))
+        yield* turn
+        yield* pass(20)
+        expect(fired).toStrictEqual(["beside it"])
+        yield* pass(40)
+        deadlines.add(75, () => fired.push("added after it"))
+        yield* turn
+        yield* pass(40)
+        expect(fired).toStrictEqual(["beside it", "after it", "added after it"])
+        expect(log.mock.calls.flat().join(" ")).toContain("a deadline could not be dealt with")
+        log.mockRestore()
+      }),
+    ))
 })
 
 /** A clock whose sleeps are real in number but not in time, and whose wall may be moved either way. */

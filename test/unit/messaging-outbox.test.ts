@@ -273,6 +273,35 @@ describe("a batch", () => {
     expect(await sizes(600, "x", shared, 0)).toStrictEqual([512, 88])
   })
 
+  it("is sized by what was learnt of its destination; of idle ones the 10,000 used last are remembered (10)", async () => {
+    const { outbox, push } = open()
+    const fake = new FakeLink()
+    outbox.use(fake.link)
+    const shared = (n: number) => to(`${n}`, { spread: true })
+    /** How five items for this destination are sent. */
+    const sizesFor = async (n: number) => {
+      const before = fake.published.length
+      for (const text of numbered(5)) push(text, shared(n))
+      await turn()
+      fake.confirm()
+      return fake.published.slice(before).map((message) => textsOf(message).length)
+    }
+    const learn = async (from: number, until: number) => {
+      for (let n = from; n < until; n++) {
+        push("x", shared(n))
+        outbox.observe(shared(n), 50)
+      }
+      await turn()
+      fake.confirm()
+    }
+    const [one, other, slow, unknown] = [0, 1, [1, 1, 1, 1, 1], [5]]
+    await learn(0, 10_000)
+    expect(await sizesFor(one), "remembered, and now the one that was used last").toStrictEqual(slow)
+    await learn(10_000, 10_001)
+    expect(await sizesFor(one)).toStrictEqual(slow)
+    expect(await sizesFor(other), "the one used longest ago is forgotten").toStrictEqual(unknown)
+  })
+
   it("is of a size from 1 to 512, and never of more than 5 ms of work if it has more than one item", () => {
     fc.assert(
       fc.property(fc.double({ min: 0.0001, max: 10_000, noNaN: true }), (service) => {
