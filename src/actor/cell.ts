@@ -21,13 +21,12 @@ export interface CellOptions {
   readonly handlers: AnyHandlers
   /** The services that Effect handlers need. */
   readonly services: Context.Context<never>
-  /** Called once, when a handler crashed. */
+  /** A handler crashed, and the cell is over. Jobs that ran beside it may call it again. */
   readonly crashed: (error: unknown) => void
 }
 
 export class Cell implements Receiver {
   readonly #options: CellOptions
-  #over = false
 
   constructor(options: CellOptions) {
     this.#options = options
@@ -55,8 +54,6 @@ export class Cell implements Receiver {
     if (!job.running) return
     const error = asError(thrown)
     job.crash(error)
-    if (this.#over) return
-    this.#over = true
     this.#options.crashed(error)
   }
 

@@ -6,6 +6,7 @@ import { Duration, Effect, Stream } from "effect"
 import { ask, askError, type Call, tell } from "../messaging/calls.ts"
 import type { Job } from "../messaging/job.ts"
 import type { Node } from "../messaging/node.ts"
+import { asError } from "../messaging/thrown.ts"
 import type { CallOptions, EffectClient, Outcome, Ref } from "../protocol/client.ts"
 import { type Compiled, compiled } from "../protocol/codec.ts"
 import { type AskError, type AskReason, Cancelled, NotYet, Rejected } from "../protocol/errors.ts"
@@ -45,7 +46,7 @@ const dispatcher = (client: ClientOptions, name: string, message: Message, codec
     try {
       json = codec.payload.encode(payload)
     } catch (error) {
-      fail(new Rejected({ why: error instanceof Error ? error.message : String(error) }))
+      fail(new Rejected({ why: asError(error).message }))
       return nothing
     }
     const { node, to, sender } = client
@@ -84,7 +85,7 @@ const settleDecoded = (decode: () => Outcome<unknown, unknown>, settle: Settle, 
 }
 
 const millis = (input: Duration.Input): number => {
-  const ms = Duration.toMillis(Duration.fromInputUnsafe(input))
+  const ms = Duration.toMillis(input)
   return Number.isFinite(ms) ? ms : Number.MAX_SAFE_INTEGER / 2
 }
 

@@ -23,9 +23,6 @@ const defaults = { capacity: 100_000, maxDeliveries: 3, stuckAfter: 60_000, expi
 /** Only a backstop: what comes back often is dealt with by `maxDeliveries` long before (docs/semantics.md, 6). */
 const deliveryLimit = 100
 
-const millis = (input: Duration.Input | undefined, otherwise: number): number =>
-  input === undefined ? otherwise : Duration.toMillis(Duration.fromInputUnsafe(input))
-
 /** The mailbox queue of an actor, as it is declared: these arguments are part of the wire (docs/wire.md). */
 export const mailboxQueue = (names: Names, address: Address, options: ActorOptions): QueueSpec => {
   const shared = {
@@ -34,7 +31,7 @@ export const mailboxQueue = (names: Names, address: Address, options: ActorOptio
     deadLetter: { exchange: names.dead, routingKey: names.deadLetters },
   }
   return options.mailbox === "transient"
-    ? { ...shared, type: "classic", expires: millis(options.expires, defaults.expires) }
+    ? { ...shared, type: "classic", expires: Duration.toMillis(options.expires ?? defaults.expires) }
     : { ...shared, type: "quorum", deliveryLimit }
 }
 
@@ -43,7 +40,7 @@ export const mailboxOptions = (names: Names, address: Address, options: ActorOpt
   queue: mailboxQueue(names, address, options),
   concurrency: options.concurrency === "unbounded" ? Number.POSITIVE_INFINITY : (options.concurrency ?? 1),
   maxDeliveries: options.maxDeliveries ?? defaults.maxDeliveries,
-  stuckAfter: millis(options.stuckAfter, defaults.stuckAfter),
+  stuckAfter: Duration.toMillis(options.stuckAfter ?? defaults.stuckAfter),
 })
 
 /** What is wrong with an actor that is to live at this address, or undefined. */

@@ -110,7 +110,7 @@ const finishWithin = ({ shutdown }: ChildSpec): Duration.Input =>
     ? 0
     : shutdown === "infinity"
       ? "1 day"
-      : Math.floor(Duration.toMillis(Duration.fromInputUnsafe((shutdown ?? 5000) as Duration.Input)) * 0.8)
+      : Math.floor(Duration.toMillis((shutdown ?? 5000) as Duration.Input) * 0.8)
 
 const makeSelf = (
   { surroundings, address }: Pick<Home<AnyProtocol, unknown>, "surroundings" | "address">,

@@ -62,7 +62,7 @@ export const member = <P extends AnyProtocol, R>(
     })
   })
   return {
-    spec: { ...spec, id: spec.id },
+    spec,
     open,
     detail: () => describe(address, mailbox),
     children: () => children?.views() ?? [],

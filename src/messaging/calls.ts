@@ -20,6 +20,7 @@ import type { AskItem, Headers, Outcome, TellItem } from "../wire/item.ts"
 import type { Job } from "./job.ts"
 import type { Node } from "./node.ts"
 import type { Refusal } from "./outbox.ts"
+import { asError } from "./thrown.ts"
 
 export interface Call {
   readonly to: Address
@@ -139,7 +140,7 @@ const hindrance = (push: () => boolean): AskReason | undefined => {
   try {
     return push() ? undefined : new MailboxFull({ what: "outbox" })
   } catch (error) {
-    return new Rejected({ why: `the payload is not JSON: ${error instanceof Error ? error.message : String(error)}` })
+    return new Rejected({ why: `the payload is not JSON: ${asError(error).message}` })
   }
 }
 

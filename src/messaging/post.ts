@@ -68,10 +68,9 @@ export class Post {
     to: Destination,
     item: AskItem | TellItem,
     settled: (refusal: Refusal | undefined) => void,
-    wanted?: () => boolean,
+    wanted: () => boolean,
   ): boolean {
-    const parcel = { content: encodeItem(item), persistent: item.kind === "tell", settled }
-    return this.#outbox.push(to, wanted === undefined ? parcel : { ...parcel, wanted })
+    return this.#outbox.push(to, { content: encodeItem(item), persistent: item.kind === "tell", settled, wanted })
   }
 
   /** @param service how long the handler took, ms. */
@@ -113,8 +112,7 @@ export class Post {
       exchange: this.#names.dead,
       mandatory: true,
     }
-    const { timestamp, ...encoded } = encodeDeadLetter(this.#letter(death))
-    this.#offer(to, { ...encoded, timestamp, persistent: true }, done)
+    this.#offer(to, { ...encodeDeadLetter(this.#letter(death)), persistent: true }, done)
   }
 
   #letter(death: Death): DeadLetter {

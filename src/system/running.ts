@@ -53,8 +53,6 @@ const problem = ({ domain, prefix = "warren" }: NodeOptions): string | undefined
   return `prefix ${JSON.stringify(prefix)}: want 1 to 32 letters, digits, "_" or "-"`
 }
 
-const millis = (input: Duration.Input): number => Duration.toMillis(Duration.fromInputUnsafe(input))
-
 /** Runs until the Scope closes. The services of the surrounding context are those that the tree's actors need. */
 export const run = <R>(options: NodeOptions, tree: Tree<R> | undefined) =>
   Effect.gen(function* () {
@@ -69,11 +67,11 @@ export const run = <R>(options: NodeOptions, tree: Tree<R> | undefined) =>
       outbox: { ...defaultLimits, ...options.outbox },
       run: (effect) => void Effect.runForkWith(services)(effect),
     })
-    const askTimeout = millis(options.askTimeout ?? "30 seconds")
+    const askTimeout = Duration.toMillis(options.askTimeout ?? "30 seconds")
     const surroundings: Surroundings = { node, domain: options.domain, askTimeout, services }
     const guardian = yield* Effect.raceFirst(
       start(surroundings, tree as Tree<unknown> | undefined),
-      patience(node, millis(options.startTimeout ?? "30 seconds")),
+      patience(node, Duration.toMillis(options.startTimeout ?? "30 seconds")),
     )
     return { surroundings, guardian } satisfies Running
   })
