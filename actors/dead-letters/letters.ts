@@ -47,24 +47,59 @@ const fingerprint = ({ message }: Delivery): string => {
   return createHash("sha256").update(facts).update(body).digest("hex").slice(0, 32)
 }
 
-/** The letters of the window, in order; what is not settled when the Scope closes goes back in that order. */
+/** The letters of the window, in order; what is not acked when the Scope closes goes back in that order. */
 export const browse = (link: Link, queue: string, window: number) =>
   Effect.gen(function* () {
     const found: Array<Found> = []
+    const open = new Set<Delivery>()
     yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
-        for (const { delivery } of found) delivery.nack({ requeue: true })
+      Effect.suspend(() => {
+        for (const delivery of open) delivery.nack({ requeue: true })
+        return found.length === 0 ? Effect.void : settled(link, queue, open.size)
       }),
     )
     let bytes = 0
     while (found.length < window && bytes < windowBytes) {
       const delivery = yield* link.get(queue)
       if (delivery === undefined) break
+      open.add(delivery)
       bytes += delivery.message.body.length
-      found.push({ id: fingerprint(delivery), delivery, letter: decodeDeadLetter(delivery.message) })
+      found.push({
+        id: fingerprint(delivery),
+        delivery: forgetful(delivery, open),
+        letter: decodeDeadLetter(delivery.message),
+      })
     }
     return found
   })
+
+/** A delivery that leaves `open` when it is acked. */
+const forgetful = (delivery: Delivery, open: Set<Delivery>): Delivery => ({
+  message: delivery.message,
+  redelivered: delivery.redelivered,
+  returns: delivery.returns,
+  ack: () => {
+    open.delete(delivery)
+    delivery.ack()
+  },
+  nack: (options) => delivery.nack(options),
+})
+
+/**
+ * Waits, at most about a second, until the queue has what was given back, and so, as it works in order, every ack too. A
+ * quorum queue that is busy forgets acks that a closing channel has not passed on yet: the letters would lie there again.
+ */
+const settled = (link: Link, queue: string, givenBack: number): Effect.Effect<void> =>
+  Effect.ignore(
+    Effect.gen(function* () {
+      for (let look = 0; look < 100; look++) {
+        const { messages, consumers } = yield* link.inspectQueue(queue)
+        // With nothing given back: a quorum queue counts whoever holds a message of it among its consumers.
+        if (givenBack > 0 ? messages >= givenBack : consumers === 0) return
+        yield* Effect.sleep(10)
+      }
+    }),
+  )
 
 export const fits = ({ letter }: Found, { reason, address, since }: Filter): boolean => {
   const facts = isReadable(letter) ? letter : { reason: "unknown" as DeadReason, address: "", at: 0 }
