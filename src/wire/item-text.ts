@@ -14,6 +14,8 @@ import { type Malformed, malformed } from "./malformed.ts"
 
 /** Characters in a message's name: what the AMQP property `type` can hold. */
 export const maxName = 255
+/** Characters in a routing key. */
+const maxKey = 255
 /** Characters in a node's name, a sender, and each entry of a chain or path. */
 export const maxText = 1024
 /** Entries in a chain or a path, and headers of one item. */
@@ -39,6 +41,7 @@ const encodeMail = (item: MailItem): string => {
     if (headers !== "{}") text += `,"h":${headers}`
   }
   if (item.attempts !== undefined && item.attempts !== 0) text += `,"t":${number(item.attempts)}`
+  if (item.to !== undefined) text += `,"a":${quoted(item.to)}`
   const payload = writeJson(item.payload)
   return payload === undefined ? `${text}}` : `${text},"p":${payload}}`
 }
@@ -48,6 +51,7 @@ const encodeReply = (item: ReplyItem): string => {
   let text = `{"k":"r","i":${number(item.id)}`
   // To the microsecond: the digits below it are noise that costs bytes.
   if (item.service !== undefined) text += `,"s":${number(Math.round(item.service * 1000) / 1000)}`
+  if (item.via !== undefined) text += `,"q":${quoted(item.via)}`
   if (outcome.tag !== "value") text += `,"o":"${outcome.tag}"`
   const value = writeJson(
     outcome.tag === "value" ? outcome.value : outcome.tag === "declared" ? outcome.error : encodeReason(outcome.reason),
@@ -93,6 +97,8 @@ interface Raw {
   readonly o?: unknown
   readonly v?: unknown
   readonly s?: unknown
+  readonly a?: unknown
+  readonly q?: unknown
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
@@ -132,6 +138,8 @@ const wrongMail = (raw: Raw): string | undefined => {
     return `the headers "h" must be an object of at most ${maxEntries} strings, finite numbers and booleans`
   }
   if (raw.t !== undefined && !isAttempts(raw.t)) return `the attempts "t" must be a whole number up to ${maxAttempts}`
+  if (raw.a !== undefined && !isText(raw.a, maxKey))
+    return `the address "a" must be a string of 1 to ${maxKey} characters`
   return undefined
 }
 
@@ -139,6 +147,7 @@ const addMail = (item: Mutable<AskItem> | Mutable<TellItem>, raw: Raw): void => 
   if (raw.f !== undefined) item.sender = raw.f as string
   if (raw.h !== undefined) item.headers = raw.h as Headers
   if (raw.t !== undefined && raw.t !== 0) item.attempts = raw.t as number
+  if (raw.a !== undefined) item.to = raw.a as string
 }
 
 const decodeAsk = (raw: Raw, id: number, { node, replyTo }: Shared): AskItem | Malformed => {
@@ -188,9 +197,17 @@ const decodeOutcome = (raw: Raw): Outcome | undefined => {
 const decodeReply = (raw: Raw, id: number): ReplyItem | Malformed => {
   const outcome = decodeOutcome(raw)
   if (outcome === undefined) return malformed('the outcome "o" must be absent, "declared" or "failed"', raw)
-  if (raw.s === undefined) return { kind: "reply", id, outcome }
-  if (!isFiniteNumber(raw.s) || raw.s < 0) return malformed('the service time "s" must be a number, 0 ms or more', raw)
-  return { kind: "reply", id, outcome, service: raw.s }
+  const item: Mutable<ReplyItem> = { kind: "reply", id, outcome }
+  if (raw.s !== undefined) {
+    if (!isFiniteNumber(raw.s) || raw.s < 0)
+      return malformed('the service time "s" must be a number, 0 ms or more', raw)
+    item.service = raw.s
+  }
+  if (raw.q !== undefined) {
+    if (!isText(raw.q, maxKey)) return malformed(`the queue "q" must be a string of 1 to ${maxKey} characters`, raw)
+    item.via = raw.q
+  }
+  return item
 }
 
 /** @param json one entry of a batch's `items`, as JSON.parse gave it. */

@@ -23,6 +23,8 @@ interface Mail {
   readonly headers?: Headers
   /** How often its handling was begun before, as far as is known. Absent = 0. */
   readonly attempts?: number
+  /** The routing key of the actor it is for, in mail to a queue that several actors share; absent where the queue tells. */
+  readonly to?: string
 }
 
 export interface AskItem extends Mail {
@@ -47,8 +49,10 @@ export interface ReplyItem {
   /** The `id` of the ask. */
   readonly id: number
   readonly outcome: Outcome
-  /** How long the handler took, ms: the asker sizes its next batches by it. */
+  /** How long one more message keeps the actor busy, ms: the asker sizes its next batches by it. */
   readonly service?: number
+  /** The routing key of the queue that the actor shares with others: mail for all of them may travel there together. */
+  readonly via?: string
 }
 
 /** The asker gave up: abort the handler's signal, or never start it. */
