@@ -3,9 +3,10 @@
 // N1. A value is checked by its slot before it leaves, and again when it arrives.
 
 import { Duration, Effect, Stream } from "effect"
-import { ask, askError, type Call, tell } from "../messaging/calls.ts"
+import { ask, askError, type Ongoing, tell } from "../messaging/calls.ts"
 import type { Job } from "../messaging/job.ts"
 import type { Node } from "../messaging/node.ts"
+import { Route } from "../messaging/route.ts"
 import { asError } from "../messaging/thrown.ts"
 import type { CallOptions, EffectClient, Outcome, Ref } from "../protocol/client.ts"
 import { type Compiled, compiled } from "../protocol/codec.ts"
@@ -14,6 +15,7 @@ import type { Ask, Message } from "../protocol/message.ts"
 import type { AnyProtocol } from "../protocol/protocol.ts"
 import type { MaybeStream, Slot } from "../protocol/slot.ts"
 import { type Address, format, invalid } from "../wire/address.ts"
+import type { Outcome as WireOutcome } from "../wire/item.ts"
 import { CurrentJob, currentJob } from "./current.ts"
 
 /** Who calls whom, and how long a call may take when neither it nor its protocol says. */
@@ -32,56 +34,48 @@ type Dispatch = (
   options: CallOptions | undefined,
   parent: Job | undefined,
   settle: Settle,
-) => () => void
-
-const nothing = () => {}
+) => Ongoing | undefined
 
 /** One message of the protocol as a function that ends exactly once. */
-const dispatcher = (client: ClientOptions, name: string, message: Message, codec: Compiled): Dispatch => {
+const dispatcher = (client: ClientOptions, to: Route, name: string, message: Message, codec: Compiled): Dispatch => {
+  const { node, sender } = client
   const declared = (message as Partial<Ask<MaybeStream, MaybeStream, Slot>>).options?.timeout
   const usual = declared === undefined ? client.askTimeout : millis(declared)
+  const failure = (reason: AskReason) => ({ ok: false, error: askError(`${to}`, name, reason) }) as const
   return (payload, options, parent, settle) => {
-    const fail = (reason: AskReason) => settle({ ok: false, error: askError({ to: client.to, name }, reason) })
     let json: unknown
     try {
       json = codec.payload.encode(payload)
     } catch (error) {
-      fail(new Rejected({ why: asError(error).message }))
-      return nothing
+      settle(failure(new Rejected({ why: asError(error).message })))
+      return undefined
     }
-    const { node, to, sender } = client
-    const timeout = options?.timeout === undefined ? usual : millis(options.timeout)
-    const call: Call = { to, name, payload: json, timeout, headers: options?.headers, parent, sender }
     if (options?.signal?.aborted) {
-      fail(new Cancelled({}))
-      return nothing
+      settle(failure(new Cancelled({})))
+      return undefined
     }
+    const timeout = options?.timeout === undefined ? usual : millis(options.timeout)
+    const call = { to, name, payload: json, timeout, headers: options?.headers, parent, sender }
     if (codec.kind === "tell") {
       return tell(node, call, (reason) =>
-        reason === undefined ? settle({ ok: true, value: undefined }) : fail(reason),
+        settle(reason === undefined ? { ok: true, value: undefined } : failure(reason)),
       )
     }
-    return ask(node, call, (outcome) => {
-      switch (outcome.tag) {
-        case "failed":
-          return fail(outcome.reason)
-        case "value":
-          return settleDecoded(() => ({ ok: true, value: codec.reply.decode(outcome.value) }), settle, fail)
-        case "declared":
-          return settleDecoded(() => ({ ok: false, error: codec.error.decode(outcome.error) }), settle, fail)
-      }
-    })
+    return ask(node, call, (outcome) => settle(decoded(codec, outcome, failure)))
   }
 }
 
-const settleDecoded = (decode: () => Outcome<unknown, unknown>, settle: Settle, fail: (reason: AskReason) => void) => {
-  let outcome: Outcome<unknown, unknown>
+type Failure = (reason: AskReason) => Outcome<unknown, unknown>
+
+const decoded = (codec: Compiled, outcome: WireOutcome, failure: Failure): Outcome<unknown, unknown> => {
+  if (outcome.tag === "failed") return failure(outcome.reason)
   try {
-    outcome = decode()
+    return outcome.tag === "value"
+      ? { ok: true, value: codec.reply.decode(outcome.value) }
+      : { ok: false, error: codec.error.decode(outcome.error) }
   } catch (error) {
-    return fail(new Rejected({ why: `the reply is not what the protocol says: ${String(error)}` }))
+    return failure(new Rejected({ why: `the reply is not what the protocol says: ${String(error)}` }))
   }
-  settle(outcome)
 }
 
 const millis = (input: Duration.Input): number => {
@@ -96,20 +90,18 @@ const start = (
   options: CallOptions | undefined,
   parent: Job | undefined,
   settle: Settle,
-): (() => void) => {
+): Ongoing | undefined => {
   const signal = options?.signal
   if (signal === undefined) return dispatch(payload, options, parent, settle)
   let ended = false
-  let listening: (() => void) | undefined
-  const cancel = dispatch(payload, options, parent, (outcome) => {
+  const giveUp = () => ongoing?.giveUp()
+  const ongoing = dispatch(payload, options, parent, (outcome) => {
     ended = true
-    if (listening !== undefined) signal.removeEventListener("abort", listening)
+    signal.removeEventListener("abort", giveUp)
     settle(outcome)
   })
-  if (ended) return nothing
-  listening = cancel
-  signal.addEventListener("abort", cancel, { once: true })
-  return cancel
+  if (!ended) signal.addEventListener("abort", giveUp, { once: true })
+  return ongoing
 }
 
 const promiseCall = (dispatch: Dispatch) => {
@@ -131,26 +123,27 @@ const effectCall = (dispatch: Dispatch) => (payload: unknown, options?: CallOpti
     Effect.callback((resume) => {
       // A fiber may outlive its job; what it does then is done on nobody's behalf.
       const job = fiber.getRef(CurrentJob)
-      const cancel = start(dispatch, payload, options, job?.running ? job : undefined, (outcome) =>
+      const ongoing = start(dispatch, payload, options, job?.running ? job : undefined, (outcome) =>
         resume(outcome.ok ? Effect.succeed(outcome.value) : Effect.fail(outcome.error)),
       )
-      return Effect.sync(cancel)
+      return Effect.sync(() => ongoing?.giveUp())
     }),
   )
 
 const notYet = (client: ClientOptions, name: string, what: string): AskError =>
-  askError({ to: client.to, name }, new NotYet({ what }))
+  askError(format(client.to), name, new NotYet({ what }))
 
 const build = (client: ClientOptions, protocol: AnyProtocol, face: Face): Record<string, unknown> => {
   const wrong = invalid(client.to)
   if (wrong !== undefined) throw new TypeError(wrong)
+  const to = new Route(client.node, client.to)
   const calls: Record<string, unknown> = Object.create(null)
   for (const [name, codec] of compiled(protocol)) {
     const message = protocol.messages[name] as Message
     calls[name] =
       codec.kind === "later"
         ? face.later(message, notYet(client, name, codec.what))
-        : face.call(dispatcher(client, name, message, codec))
+        : face.call(dispatcher(client, to, name, message, codec))
   }
   return calls
 }

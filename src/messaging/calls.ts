@@ -15,15 +15,18 @@ import {
   Rejected,
   TimedOut,
 } from "../protocol/errors.ts"
-import { type Address, format } from "../wire/address.ts"
-import type { AskItem, Headers, Outcome, TellItem } from "../wire/item.ts"
+import { encodeItem } from "../wire/batch.ts"
+import type { AskItem, Headers, Outcome, ReplyItem, TellItem } from "../wire/item.ts"
+import { Entry } from "./deadlines.ts"
 import type { Job } from "./job.ts"
+import type { Lane, Parcel, Refusal } from "./lane.ts"
 import type { Node } from "./node.ts"
-import type { Refusal } from "./outbox.ts"
+import { OpenAsk } from "./pending.ts"
+import type { Route } from "./route.ts"
 import { asError } from "./thrown.ts"
 
 export interface Call {
-  readonly to: Address
+  readonly to: Route
   readonly name: string
   /** JSON. */
   readonly payload: unknown
@@ -36,101 +39,209 @@ export interface Call {
   readonly sender: string | undefined
 }
 
-/** Ends the call early; does nothing once it has ended. */
-export type Cancel = () => void
+/** A call that may still be open. */
+export interface Ongoing {
+  /** Ends it early; does nothing once it has ended. */
+  giveUp(): void
+}
+const over: Ongoing = { giveUp: () => {} }
 
 /** @param settle called once. */
-export const ask = (node: Node, call: Call, settle: (outcome: Outcome) => void): Cancel => {
+export const ask = (node: Node, call: Call, settle: (outcome: Outcome) => void): Ongoing => {
   const now = node.now()
   const deadline = Math.min(now + call.timeout, call.parent?.ask?.deadline ?? Number.POSITIVE_INFINITY)
-  const fail = (reason: AskReason): Cancel => {
-    settle({ tag: "failed", reason })
-    return () => {}
-  }
-  if (deadline <= now) return fail(new TimedOut({ after: 0 }))
-  if (node.stopping) return fail(new Disconnected({ why: "the system is stopping", sent: false }))
-  const { trouble } = node.connection
-  if (trouble !== undefined && node.connection.life.has("up"))
-    return fail(new Disconnected({ why: trouble, sent: false }))
-
-  const id = node.nextId()
-  const { pending, post } = node
-  const to = post.mailTo(call.to)
-  const confirmed = call.parent?.sending()
-  let sent = false
-  const late = () => (sent ? new TimedOut({ after: deadline - now }) : neverSent(node))
-  pending.add(id, deadline, late, settle, (service) => node.outbox.observe(to, service))
-  const refused = (refusal: Refusal | undefined) => {
-    confirmed?.()
-    if (refusal !== undefined) pending.end(id, { tag: "failed", reason: reasonOf(refusal, call.to) })
-  }
-  // A call that has ended is not sent any more: it may have waited for a link until its deadline.
-  const wanted = () => {
-    if (pending.has(id)) {
-      sent = true
-      return true
-    }
-    confirmed?.()
-    return false
-  }
-  const item: AskItem = {
-    kind: "ask",
-    node: node.id,
-    id,
-    name: call.name,
-    payload: call.payload,
-    deadline,
-    replyTo: node.inbox,
-    ...lineage(call),
-    ...common(call),
-  }
-  const reason = hindrance(() => post.mail(to, item, refused, wanted))
+  const reason = whyNot(node, now, deadline)
   if (reason !== undefined) {
-    confirmed?.()
-    pending.end(id, { tag: "failed", reason })
+    settle({ tag: "failed", reason })
+    return over
   }
-  return () => {
-    if (pending.end(id, { tag: "failed", reason: new Cancelled({}) })) post.cancel(call.to, id)
-  }
+  const open = new SentAsk(node, call, deadline, deadline - now, settle)
+  open.send()
+  return open
 }
 
 /** @param settle called once: undefined when the broker has stored it. */
-export const tell = (node: Node, call: Call, settle: (reason: AskReason | undefined) => void): Cancel => {
+export const tell = (node: Node, call: Call, settle: (reason: AskReason | undefined) => void): Ongoing => {
   if (node.stopping && call.parent === undefined) {
     settle(new Disconnected({ why: "the system is stopping", sent: false }))
-    return () => {}
+    return over
   }
-  const to = node.post.mailTo(call.to)
-  const confirmed = call.parent?.sending()
-  let open = true
-  const end = (reason: AskReason | undefined) => {
-    if (!open) return
-    open = false
-    timer.cancel()
-    confirmed?.()
-    settle(reason)
+  const open = new SentTell(node, call, settle)
+  open.send()
+  return open
+}
+
+/** Why an ask is not even tried. */
+const whyNot = (node: Node, now: number, deadline: number): AskReason | undefined => {
+  if (deadline <= now) return new TimedOut({ after: 0 })
+  if (node.stopping) return new Disconnected({ why: "the system is stopping", sent: false })
+  const { trouble } = node.connection
+  return trouble !== undefined && node.connection.life.has("up")
+    ? new Disconnected({ why: trouble, sent: false })
+    : undefined
+}
+
+/** An ask on its way: the parcel in the outbox, the entry among the deadlines, and what its reply is for, in one. */
+class SentAsk extends OpenAsk implements Parcel, Ongoing {
+  readonly id: number
+  content = ""
+  readonly persistent = false
+  order = 0
+  bytes = 0
+  readonly settle: (outcome: Outcome) => void
+  readonly #node: Node
+  readonly #call: Call
+  readonly #deadline: number
+  readonly #timeout: number
+  readonly #confirmed: (() => void) | undefined
+  #lane: Lane
+  #sent = false
+
+  /** @param deadline ms since the epoch. @param timeout ms until then. */
+  constructor(node: Node, call: Call, deadline: number, timeout: number, settle: (outcome: Outcome) => void) {
+    super()
+    this.id = node.nextId()
+    this.settle = settle
+    this.#node = node
+    this.#call = call
+    this.#deadline = deadline
+    this.#timeout = timeout
+    this.#lane = call.to.lane()
+    this.#confirmed = call.parent?.sending()
   }
-  let sent = false
-  const timer = node.deadlines.add(node.now() + call.timeout, () => {
-    end(sent ? new TimedOut({ after: call.timeout }) : neverSent(node))
-  })
-  const wanted = () => {
-    sent = open
+
+  send(): void {
+    this.#node.pending.add(this, this.#deadline)
+    const reason = hindrance(() => {
+      this.content = encodeItem(this.#item())
+      return this.#node.post.mail(this.#lane, this)
+    })
+    if (reason !== undefined) this.#end(reason)
+  }
+
+  /** A call that has ended is not sent any more: it may have waited for a link until its deadline. */
+  wanted(): boolean {
+    const open = this.#node.pending.has(this.id)
+    if (open) this.#sent = true
+    else this.#confirmed?.()
     return open
   }
-  const item: TellItem = {
-    kind: "tell",
-    node: node.id,
-    id: node.nextId(),
-    name: call.name,
-    payload: call.payload,
-    ...common(call),
+
+  settled(refusal: Refusal | undefined): void {
+    if (refusal === undefined) return this.#confirmed?.()
+    const detour = refusal._tag === "Unroutable" ? this.#call.to.detour(this.#lane) : undefined
+    if (detour === undefined) return this.#end(reasonOf(refusal, this.#call.to))
+    this.#lane = detour
+    if (!this.#node.post.mail(detour, this)) this.#end(new MailboxFull({ what: "outbox" }))
   }
-  const settled = (refusal: Refusal | undefined) => end(refusal && reasonOf(refusal, call.to))
-  const reason = hindrance(() => node.post.mail(to, item, settled, wanted))
-  if (reason !== undefined) end(reason)
-  return () => end(new Cancelled({}))
+
+  learn({ service, via }: ReplyItem): void {
+    if (service !== undefined) this.#lane.observe(service)
+    if (via !== undefined) this.#call.to.learn(via)
+  }
+
+  expire(): void {
+    this.#fail(this.#sent ? new TimedOut({ after: this.#timeout }) : neverSent(this.#node))
+  }
+
+  giveUp(): void {
+    if (this.#fail(new Cancelled({}))) this.#node.post.cancel(this.#call.to.address, this.id)
+  }
+
+  #item(): AskItem {
+    const { name, payload } = this.#call
+    const item: Mutable<AskItem> = {
+      kind: "ask",
+      node: this.#node.id,
+      id: this.id,
+      name,
+      payload,
+      deadline: this.#deadline,
+      replyTo: this.#node.inbox,
+    }
+    addLineage(item, this.#call)
+    addCommon(item, this.#call, this.#lane)
+    return item
+  }
+
+  #end(reason: AskReason): void {
+    this.#confirmed?.()
+    this.#fail(reason)
+  }
+
+  #fail(reason: AskReason): boolean {
+    return this.#node.pending.end(this.id, { tag: "failed", reason })
+  }
 }
+
+class SentTell extends Entry implements Parcel, Ongoing {
+  content = ""
+  readonly persistent = true
+  order = 0
+  bytes = 0
+  readonly #node: Node
+  readonly #call: Call
+  readonly #settle: (reason: AskReason | undefined) => void
+  readonly #confirmed: (() => void) | undefined
+  #lane: Lane
+  #open = true
+  #sent = false
+
+  constructor(node: Node, call: Call, settle: (reason: AskReason | undefined) => void) {
+    super()
+    this.#node = node
+    this.#call = call
+    this.#settle = settle
+    this.#lane = call.to.lane()
+    this.#confirmed = call.parent?.sending()
+  }
+
+  send(): void {
+    this.#node.deadlines.schedule(this.#node.now() + this.#call.timeout, this)
+    const reason = hindrance(() => {
+      this.content = encodeItem(this.#item())
+      return this.#node.post.mail(this.#lane, this)
+    })
+    if (reason !== undefined) this.#end(reason)
+  }
+
+  wanted(): boolean {
+    this.#sent = this.#open
+    return this.#open
+  }
+
+  settled(refusal: Refusal | undefined): void {
+    const detour = refusal?._tag === "Unroutable" && this.#open ? this.#call.to.detour(this.#lane) : undefined
+    if (detour === undefined) return this.#end(refusal && reasonOf(refusal, this.#call.to))
+    this.#lane = detour
+    if (!this.#node.post.mail(detour, this)) this.#end(new MailboxFull({ what: "outbox" }))
+  }
+
+  expire(): void {
+    this.#end(this.#sent ? new TimedOut({ after: this.#call.timeout }) : neverSent(this.#node))
+  }
+
+  giveUp(): void {
+    this.#end(new Cancelled({}))
+  }
+
+  #item(): TellItem {
+    const { name, payload } = this.#call
+    const item: Mutable<TellItem> = { kind: "tell", node: this.#node.id, id: this.#node.nextId(), name, payload }
+    addCommon(item, this.#call, this.#lane)
+    return item
+  }
+
+  #end(reason: AskReason | undefined): void {
+    if (!this.#open) return
+    this.#open = false
+    this.cancel()
+    this.#confirmed?.()
+    this.#settle(reason)
+  }
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 const neverSent = (node: Node): Disconnected =>
   new Disconnected({ why: node.connection.trouble ?? "the broker was away", sent: false })
@@ -145,28 +256,30 @@ const hindrance = (push: () => boolean): AskReason | undefined => {
 }
 
 /** The asks above a nested one: by it the callee recognises an ask that would wait for itself. */
-const lineage = ({ parent, sender }: Call): Partial<Pick<AskItem, "chain" | "path">> => {
+const addLineage = (item: Mutable<AskItem>, { parent, sender }: Call): void => {
   const above = parent?.ask
-  if (parent === undefined || above === undefined) return {}
-  return { chain: [...(above.chain ?? []), parent.key], path: [...(above.path ?? []), sender ?? "?"] }
+  if (parent === undefined || above === undefined) return
+  item.chain = [...(above.chain ?? []), parent.key]
+  item.path = [...(above.path ?? []), sender ?? "?"]
 }
 
-const common = ({ sender, headers }: Call): Partial<Pick<AskItem, "sender" | "headers">> => ({
-  ...(sender === undefined ? {} : { sender }),
-  ...(headers === undefined ? {} : { headers }),
-})
+const addCommon = (item: Mutable<AskItem> | Mutable<TellItem>, { to, sender, headers }: Call, lane: Lane): void => {
+  if (sender !== undefined) item.sender = sender
+  if (headers !== undefined) item.headers = headers
+  if (to.isShared(lane)) item.to = to.key
+}
 
-const reasonOf = (refusal: Refusal, to: Address): AskReason => {
+const reasonOf = (refusal: Refusal, to: Route): AskReason => {
   switch (refusal._tag) {
     case "Unroutable":
-      return new NoSuchActor({ address: format(to) })
+      return new NoSuchActor({ address: `${to}` })
     case "Nacked":
-      return new MailboxFull({ what: format(to) })
+      return new MailboxFull({ what: `${to}` })
     case "Oversized":
     case "Refused":
       return new Rejected({ why: refusal.message })
   }
 }
 
-export const askError = (call: Pick<Call, "to" | "name">, reason: AskReason): AskError =>
-  new AskError({ address: format(call.to), call: call.name, reason })
+export const askError = (address: string, call: string, reason: AskReason): AskError =>
+  new AskError({ address, call, reason })

@@ -12,7 +12,8 @@ const most = 10_000
 export class Cancels {
   readonly #deadlines: Deadlines
   readonly #now: () => number
-  readonly #jobs = new Map<string, Job>()
+  /** By node, then by id: no key has to be built for each ask. */
+  readonly #jobs = new Map<string, Map<number, Job>>()
   readonly #early = new Set<string>()
 
   constructor(deadlines: Deadlines, now: () => number) {
@@ -21,20 +22,30 @@ export class Cancels {
   }
 
   watch(job: Job): void {
-    const { key } = job
-    this.#jobs.set(key, job)
-    if (this.#early.size > 0 && this.#early.delete(key)) job.abort(cancelled())
+    const { node, id } = job.item
+    let jobs = this.#jobs.get(node)
+    if (jobs === undefined) {
+      jobs = new Map()
+      this.#jobs.set(node, jobs)
+    }
+    jobs.set(id, job)
+    if (this.#early.size > 0 && this.#early.delete(job.key)) job.abort(cancelled())
   }
 
   forget(job: Job): void {
-    if (this.#jobs.get(job.key) === job) this.#jobs.delete(job.key)
+    const { node, id } = job.item
+    const jobs = this.#jobs.get(node)
+    if (jobs?.get(id) !== job) return
+    jobs.delete(id)
+    if (jobs.size === 0) this.#jobs.delete(node)
   }
 
   receive(item: CancelItem): void {
-    const key = `${item.node}:${item.id}`
-    const job = this.#jobs.get(key)
+    const { node, id } = item
+    const job = this.#jobs.get(node)?.get(id)
     if (job !== undefined) return job.abort(cancelled())
     if (this.#early.size >= most) return
+    const key = `${node}:${id}`
     this.#early.add(key)
     this.#deadlines.add(this.#now() + memory, () => this.#early.delete(key))
   }

@@ -8,13 +8,63 @@ import { type Clock, Duration, Effect } from "effect"
 /** ms between two sweeps. */
 const tick = 10
 
-export interface Entry {
-  readonly cancel: () => void
+/** What falls due within one tick: a ring, so that an entry can leave it without a search. */
+class Bucket {
+  next: Bucket | Entry = this
+  previous: Bucket | Entry = this
+  readonly index: number
+  readonly #home: Map<number, Bucket>
+
+  constructor(index: number, home: Map<number, Bucket>) {
+    this.index = index
+    this.#home = home
+    home.set(index, this)
+  }
+
+  add(entry: Entry): void {
+    entry.bucket = this
+    entry.next = this
+    entry.previous = this.previous
+    this.previous.next = entry
+    this.previous = entry
+  }
+
+  remove(entry: Entry): void {
+    entry.previous!.next = entry.next!
+    entry.next!.previous = entry.previous!
+    entry.bucket = entry.next = entry.previous = undefined
+    if (this.next === this) this.#home.delete(this.index)
+  }
+}
+
+/** Something that falls due once. What waits for a reply is an entry itself: there are many of them. */
+export abstract class Entry {
+  /** Its place; the sweep's own. */
+  bucket: Bucket | undefined = undefined
+  next: Bucket | Entry | undefined = undefined
+  previous: Bucket | Entry | undefined = undefined
+
+  /** Called when it is due. */
+  abstract expire(): void
+
+  /** It will not fall due any more. */
+  cancel(): void {
+    this.bucket?.remove(this)
+  }
+}
+
+class Call extends Entry {
+  readonly expire: () => void
+
+  constructor(expire: () => void) {
+    super()
+    this.expire = expire
+  }
 }
 
 export class Deadlines {
   readonly #clock: Clock.Clock
-  readonly #buckets = new Map<number, Set<() => void>>()
+  readonly #buckets = new Map<number, Bucket>()
   #swept = 0
   #sweeping = false
 
@@ -24,23 +74,17 @@ export class Deadlines {
 
   /** Calls `expire` once the clock reaches `at` (ms since the epoch), unless the entry is cancelled first. */
   add(at: number, expire: () => void): Entry {
+    return this.schedule(at, new Call(expire))
+  }
+
+  /** The same for an entry that is not waiting yet. */
+  schedule<E extends Entry>(at: number, entry: E): E {
     if (!this.#sweeping) this.#start()
     this.#look()
     const index = Math.max(Math.floor(at / tick), this.#swept + 1)
-    let bucket = this.#buckets.get(index)
-    if (bucket === undefined) {
-      bucket = new Set()
-      this.#buckets.set(index, bucket)
-    }
-    // A closure of its own: the same callback may be added twice.
-    const fire = () => expire()
-    bucket.add(fire)
-    const home = bucket
-    return {
-      cancel: () => {
-        if (home.delete(fire) && home.size === 0) this.#buckets.delete(index)
-      },
-    }
+    const bucket = this.#buckets.get(index) ?? new Bucket(index, this.#buckets)
+    bucket.add(entry)
+    return entry
   }
 
   get size(): number {
@@ -79,17 +123,19 @@ export class Deadlines {
     this.#swept = Math.max(this.#swept, now)
     for (const index of due) {
       const bucket = this.#buckets.get(index)
-      if (bucket === undefined) continue
-      this.#buckets.delete(index)
-      for (const fire of bucket) guarded(fire)
+      // One that fires may cancel others of the same bucket; what it adds goes to a later one.
+      for (let entry = bucket?.next; entry instanceof Entry; entry = bucket?.next) {
+        entry.cancel()
+        guarded(entry)
+      }
     }
   }
 }
 
 /** One that throws must not keep the others from firing. */
-const guarded = (fire: () => void): void => {
+const guarded = (entry: Entry): void => {
   try {
-    fire()
+    entry.expire()
   } catch (error) {
     Effect.runFork(Effect.logError("a deadline could not be dealt with", error))
   }

@@ -43,8 +43,11 @@ export class Node {
   /** Set while the system shuts down: no new calls from outside. */
   stopping = false
   readonly leaveInbox: Effect.Effect<void>
-  /** Begins anywhere: who can write to an inbox should not be able to guess which ask is open. */
-  #lastId = randomInt(2 ** 40)
+  /**
+   * Begins anywhere: who can write to an inbox should not be able to guess which ask is open. Below 2^30, because larger
+   * numbers are objects for V8, and there is one in every ask.
+   */
+  #lastId = randomInt(2 ** 30)
 
   constructor(options: NodeOptions) {
     const { clock, names } = options

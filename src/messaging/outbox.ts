@@ -9,8 +9,9 @@
 
 import { v7 as uuid } from "uuid"
 import type { Link, Outgoing } from "../broker/broker.ts"
-import type { Nacked, Oversized, PublishFailure, Refused, Unroutable } from "../broker/errors.ts"
+import type { PublishFailure } from "../broker/errors.ts"
 import { encodeBatch } from "../wire/batch.ts"
+import { type Destination, keyOf, Lane, type Parcel } from "./lane.ts"
 
 export interface Limits {
   /** Parcels that may be unsettled at once. Default 100,000. */
@@ -20,70 +21,12 @@ export interface Limits {
 }
 export const defaultLimits: Limits = { items: 100_000, bytes: 64 * 1024 * 1024 }
 
-/** Caps of one batch: items, and bytes well below the frame size of 128 KiB, so that nobody waits long behind it. */
-const maxItems = 512
+/** Bytes of one batch: well below the frame size of 128 KiB, so that nobody waits long behind it. */
 const maxBytes = 96 * 1024
-/** ms of work that one batch should hold at most, and the items sent while the work of one is not known. */
-const maxWork = 5
-const unknownItems = 64
 /** Destinations that are remembered while nothing is on its way to them. */
 const maxLanes = 10_000
 /** ms before a nacked parcel that must not get lost is offered again. */
 const nackDelay = 100
-
-export interface Destination {
-  readonly exchange: string
-  readonly routingKey: string
-  readonly mandatory: boolean
-  /** The node that the items of a batch name as their origin, and its inbox. */
-  readonly node: string
-  readonly replyTo?: string
-  /** Whether several consumers may share it: then no batch holds more work than a moment's. */
-  readonly spread: boolean
-  /** What a nack means: the queue is full (`fail`), or wait for the broker to recover (`retry`). */
-  readonly onNack: "fail" | "retry"
-}
-
-/** A whole AMQP message, for peers that do not speak batches and for dead letters. */
-export type Ready = Omit<Outgoing, "exchange" | "routingKey" | "mandatory">
-
-export type Refusal = Unroutable | Nacked | Oversized | Refused
-
-export interface Parcel {
-  /** The text of one item, or a message of its own. */
-  readonly content: string | Ready
-  readonly persistent: boolean
-  /** Called once. A lost link is not an end: the parcel is sent again. */
-  readonly settled: (failure: Refusal | undefined) => void
-  /** Taken even when the outbox is full. Default false. */
-  readonly owed?: boolean
-  /** Asked before each attempt to send it; false drops it silently, without `settled`. Default: always wanted. */
-  readonly wanted?: () => boolean
-}
-
-interface Waiting extends Parcel {
-  readonly order: number
-  readonly bytes: number
-}
-
-interface Lane {
-  readonly destination: Destination
-  waiting: Array<Waiting>
-  /** Something was put back and has to go to its old place. */
-  disordered: boolean
-  dirty: boolean
-  inFlight: number
-  /** Average ms that one item takes at the far end; 0 = not known. */
-  service: number
-}
-
-const isIdle = (lane: Lane): boolean => lane.waiting.length === 0 && lane.inFlight === 0
-
-const keyOf = (to: Destination): string => `${to.exchange}\n${to.routingKey}\n${to.node}`
-
-/** How many items one batch may carry, given how long the receiver takes for one. */
-export const batchSize = (service: number): number =>
-  service === 0 ? unknownItems : Math.max(1, Math.min(maxItems, Math.floor(maxWork / service)))
 
 export class Outbox {
   readonly #limits: Limits
@@ -112,25 +55,31 @@ export class Outbox {
     for (const lane of this.#lanes.values()) if (lane.waiting.length > 0) this.#mark(lane)
   }
 
+  /** The lane to a destination; to be held by whoever sends there often. */
+  lane(to: Destination): Lane {
+    const key = keyOf(to)
+    return this.#lanes.get(key) ?? this.#register(new Lane(to, key))
+  }
+
+  /** The one that is in use: a lane that was forgotten is registered again, or gives way to its successor. */
+  current(lane: Lane): Lane {
+    return lane.forgotten ? (this.#lanes.get(lane.key) ?? this.#register(lane)) : lane
+  }
+
   /** Whether there was room for it. */
-  push(to: Destination, parcel: Parcel): boolean {
+  push(to: Lane, parcel: Parcel): boolean {
     const { content } = parcel
     const bytes = typeof content === "string" ? Buffer.byteLength(content) : content.body.byteLength
     const full = this.#items >= this.#limits.items || this.#bytes + bytes > this.#limits.bytes
     if (full && parcel.owed !== true) return false
     this.#items++
     this.#bytes += bytes
-    const lane = this.#lane(to)
-    lane.waiting.push(Object.assign(parcel as Waiting, { order: this.#order++, bytes }))
+    parcel.order = this.#order++
+    parcel.bytes = bytes
+    const lane = this.current(to)
+    lane.waiting.push(parcel)
     if (this.#link !== undefined) this.#mark(lane)
     return true
-  }
-
-  /** How long one item took at the far end, in ms: sizes the batches of this lane. */
-  observe(to: Destination, service: number): void {
-    const lane = this.#lane(to) // it may have been forgotten since the confirm
-    const floor = Math.max(service, 0.001)
-    lane.service = lane.service === 0 ? floor : lane.service * 0.9 + floor * 0.1
   }
 
   /** Calls back when nothing is unsettled. */
@@ -139,13 +88,9 @@ export class Outbox {
     else this.#idle.push(idle)
   }
 
-  #lane(to: Destination): Lane {
-    const key = keyOf(to)
-    let lane = this.#lanes.get(key)
-    if (lane === undefined) {
-      lane = { destination: to, waiting: [], disordered: false, dirty: false, inFlight: 0, service: 0 }
-      this.#lanes.set(key, lane)
-    }
+  #register(lane: Lane): Lane {
+    lane.forgotten = false
+    this.#lanes.set(lane.key, lane)
     return lane
   }
 
@@ -173,10 +118,10 @@ export class Outbox {
   #send(link: Link, lane: Lane): void {
     const all = lane.waiting
     lane.waiting = []
-    if (lane.disordered) all.sort((a, b) => a.order - b.order) // O2
+    if (lane.disordered) all.sort((a, b) => a.order! - b.order!) // O2
     lane.disordered = false
-    const size = lane.destination.spread ? batchSize(lane.service) : maxItems
-    let batch: Array<Waiting> = []
+    const size = lane.batchSize
+    let batch: Array<Parcel> = []
     let bytes = 0
     const ship = () => {
       if (batch.length > 0) this.#publish(link, lane, batch)
@@ -193,15 +138,15 @@ export class Outbox {
         this.#publish(link, lane, [parcel])
         continue
       }
-      if (batch.length >= size || (batch.length > 0 && bytes + parcel.bytes > maxBytes)) ship()
+      if (batch.length >= size || (batch.length > 0 && bytes + parcel.bytes! > maxBytes)) ship()
       batch.push(parcel)
-      bytes += parcel.bytes
+      bytes += parcel.bytes!
     }
     ship()
     this.#prune(lane)
   }
 
-  #publish(link: Link, lane: Lane, parcels: ReadonlyArray<Waiting>): void {
+  #publish(link: Link, lane: Lane, parcels: ReadonlyArray<Parcel>): void {
     lane.inFlight++
     link.publish(outgoing(lane.destination, parcels), (failure) => {
       lane.inFlight--
@@ -210,7 +155,7 @@ export class Outbox {
     })
   }
 
-  #settle(lane: Lane, parcels: ReadonlyArray<Waiting>, failure: PublishFailure | undefined): void {
+  #settle(lane: Lane, parcels: ReadonlyArray<Parcel>, failure: PublishFailure | undefined): void {
     switch (failure?._tag) {
       case "LinkLost":
       case "ConfirmTimedOut":
@@ -226,39 +171,38 @@ export class Outbox {
     }
   }
 
-  #putBack(lane: Lane, parcels: ReadonlyArray<Waiting>): void {
-    this.#lanes.set(keyOf(lane.destination), lane)
+  #putBack(from: Lane, parcels: ReadonlyArray<Parcel>): void {
+    const lane = this.current(from)
     lane.waiting.push(...parcels)
     lane.disordered = true
     if (this.#link !== undefined) this.#mark(lane)
   }
 
-  #release(parcel: Waiting): void {
+  #release(parcel: Parcel): void {
     this.#items--
-    this.#bytes -= parcel.bytes
+    this.#bytes -= parcel.bytes!
     if (this.#items > 0) return
     const idle = this.#idle
     this.#idle = []
     for (const call of idle) call()
   }
 
-  /** Forgets a lane that is empty, unless something has been learnt of it; and of those the ones used longest ago. */
+  /** Of the lanes that are idle, those used longest ago are forgotten. */
   #prune(lane: Lane): void {
-    if (!isIdle(lane)) return
-    const key = keyOf(lane.destination)
-    this.#lanes.delete(key)
-    if (lane.service === 0) return
-    this.#lanes.set(key, lane)
+    if (!lane.idle) return
+    this.#lanes.delete(lane.key)
+    this.#lanes.set(lane.key, lane) // now the youngest
     if (this.#lanes.size <= maxLanes) return
-    for (const [oldest, other] of this.#lanes) {
-      if (!isIdle(other)) continue
-      this.#lanes.delete(oldest)
+    for (const other of this.#lanes.values()) {
+      if (!other.idle) continue
+      other.forgotten = true
+      this.#lanes.delete(other.key)
       return
     }
   }
 }
 
-const outgoing = (to: Destination, parcels: ReadonlyArray<Waiting>): Outgoing => {
+const outgoing = (to: Destination, parcels: ReadonlyArray<Parcel>): Outgoing => {
   const address = { exchange: to.exchange, routingKey: to.routingKey, mandatory: to.mandatory }
   const [first] = parcels
   if (first !== undefined && typeof first.content !== "string") return { ...first.content, ...address }

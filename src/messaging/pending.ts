@@ -3,19 +3,21 @@
 // P1. An ask is registered before it is sent, so that no reply can overtake it.
 // P2. It ends exactly once: with the first reply, its deadline, a refusal, or a cancel. Whatever comes later is ignored.
 
-import type { AskReason } from "../protocol/errors.ts"
 import type { Outcome, ReplyItem } from "../wire/item.ts"
-import type { Deadlines, Entry } from "./deadlines.ts"
+import { type Deadlines, Entry } from "./deadlines.ts"
 
-interface Pending {
-  readonly settle: (outcome: Outcome) => void
-  readonly observe: (service: number) => void
-  readonly timer: Entry
+/** An ask that waits for its reply; as an entry it falls due at its deadline. */
+export abstract class OpenAsk extends Entry {
+  abstract readonly id: number
+  /** Called once. */
+  abstract settle(outcome: Outcome): void
+  /** What its reply says of the actor that sent it; called before `settle`. */
+  abstract learn(reply: ReplyItem): void
 }
 
 export class PendingAsks {
   readonly #deadlines: Deadlines
-  readonly #asks = new Map<number, Pending>()
+  readonly #asks = new Map<number, OpenAsk>()
 
   constructor(deadlines: Deadlines) {
     this.#deadlines = deadlines
@@ -25,19 +27,10 @@ export class PendingAsks {
     return this.#asks.size
   }
 
-  /**
-   * @param late why it has failed when the deadline has passed.
-   * @param observe told how long the handler took, ms.
-   */
-  add(
-    id: number,
-    deadline: number,
-    late: () => AskReason,
-    settle: (outcome: Outcome) => void,
-    observe: (service: number) => void,
-  ): void {
-    const expire = () => this.end(id, { tag: "failed", reason: late() })
-    this.#asks.set(id, { settle, observe, timer: this.#deadlines.add(deadline, expire) })
+  /** @param deadline ms since the epoch. */
+  add(ask: OpenAsk, deadline: number): void {
+    this.#asks.set(ask.id, ask)
+    this.#deadlines.schedule(deadline, ask)
   }
 
   has(id: number): boolean {
@@ -45,22 +38,28 @@ export class PendingAsks {
   }
 
   reply(item: ReplyItem): void {
-    if (item.service !== undefined) this.#asks.get(item.id)?.observe(item.service)
-    this.end(item.id, item.outcome)
+    const ask = this.#asks.get(item.id)
+    if (ask === undefined) return
+    ask.learn(item)
+    this.#end(ask, item.outcome)
   }
 
   /** Whether it was still open. */
   end(id: number, outcome: Outcome): boolean {
     const ask = this.#asks.get(id)
     if (ask === undefined) return false
-    this.#asks.delete(id)
-    ask.timer.cancel()
-    ask.settle(outcome)
+    this.#end(ask, outcome)
     return true
   }
 
   /** Ends them all: the node stops. */
   endAll(outcome: Outcome): void {
     for (const id of [...this.#asks.keys()]) this.end(id, outcome)
+  }
+
+  #end(ask: OpenAsk, outcome: Outcome): void {
+    this.#asks.delete(ask.id)
+    ask.cancel()
+    ask.settle(outcome)
   }
 }

@@ -7,11 +7,12 @@ import type { Incoming } from "../broker/broker.ts"
 import { type Address, format, routingKey } from "../wire/address.ts"
 import { encodeBatch, encodeItem } from "../wire/batch.ts"
 import { type DeadLetter, type DeadReason, encodeDeadLetter, type Remains } from "../wire/dead-letter.ts"
-import type { AskItem, MailItem, Outcome, TellItem } from "../wire/item.ts"
+import type { MailItem, Outcome } from "../wire/item.ts"
 import type { Names } from "../wire/names.ts"
 import { encodePlainReply } from "../wire/plain.ts"
+import type { Destination, Lane, Parcel, Ready, Refusal } from "./lane.ts"
 import type { ReplyAddress } from "./opening.ts"
-import type { Destination, Outbox, Parcel, Ready, Refusal } from "./outbox.ts"
+import type { Outbox } from "./outbox.ts"
 import { asError } from "./thrown.ts"
 
 /** What died, and why. */
@@ -40,6 +41,7 @@ export class Post {
   readonly #inbox: string
   readonly #now: () => number
   readonly #log: (message: string) => void
+  #lastCaller: Lane | undefined
 
   constructor(outbox: Outbox, names: Names, node: string, now: () => number, log: (message: string) => void) {
     this.#outbox = outbox
@@ -50,49 +52,31 @@ export class Post {
     this.#log = log
   }
 
-  /** The lane for asks and tells to an actor. */
-  mailTo(address: Address): Destination {
-    return {
-      exchange: this.#names.mail,
-      routingKey: routingKey(address),
-      mandatory: true,
-      node: this.#node,
-      replyTo: this.#inbox,
-      spread: true,
-      onNack: "fail",
-    }
+  /** The lane for asks and tells to whoever has bound a mailbox with this key. */
+  mailTo(routingKey: string): Lane {
+    return this.#outbox.lane(this.#mail(routingKey, this.#node))
   }
 
-  /** Whether there was room in the outbox. @param wanted asked before each attempt to send it. */
-  mail(
-    to: Destination,
-    item: AskItem | TellItem,
-    settled: (refusal: Refusal | undefined) => void,
-    wanted: () => boolean,
-  ): boolean {
-    return this.#outbox.push(to, { content: encodeItem(item), persistent: item.kind === "tell", settled, wanted })
+  /** Whether there was room in the outbox. */
+  mail(lane: Lane, parcel: Parcel): boolean {
+    return this.#outbox.push(lane, parcel)
   }
 
-  /** @param service how long the handler took, ms. */
-  answer(to: ReplyAddress, outcome: Outcome, service: number | undefined, done: () => void): void {
+  /** @param service how long the handler took, ms. @param via the key of the queue that the actor shares with others. */
+  answer(to: ReplyAddress, outcome: Outcome, service: number | undefined, done: () => void, via?: string): void {
     const settled = (refusal: Refusal | undefined) => {
       if (refusal !== undefined) this.#log(`an answer to ${to.queue} was lost: ${refusal.message}`)
       done()
     }
     const content =
-      to.kind === "plain"
-        ? encodePlainReply(outcome, to.correlationId)
-        : encodeItem({ kind: "reply", id: to.id, outcome, ...(service === undefined ? {} : { service }) })
-    // An inbox that is gone has nobody who waits: not mandatory.
-    // Nor is it insisted on: a reply queue that is full must not hold up the mailbox.
-    const queue: Destination = { ...this.#direct(to.queue), onNack: "fail" }
-    this.#outbox.push(queue, { content, persistent: false, owed: true, settled })
+      to.kind === "plain" ? encodePlainReply(outcome, to.correlationId) : replyText(to.id, outcome, service, via)
+    this.#outbox.push(this.#replyTo(to.queue), { content, persistent: false, owed: true, settled })
   }
 
   cancel(address: Address, id: number): void {
     const content = encodeItem({ kind: "cancel", node: this.#node, id })
-    const to = { ...this.#direct(routingKey(address)), exchange: this.#names.control }
-    this.#outbox.push(to, { content, persistent: false, settled: () => {} }) // best effort: the deadline ends it too
+    const lane = this.#outbox.lane({ ...this.#direct(routingKey(address)), exchange: this.#names.control })
+    this.#outbox.push(lane, { content, persistent: false, settled: () => {} }) // best effort: the deadline ends it too
   }
 
   /**
@@ -101,7 +85,7 @@ export class Post {
    * @param done whether the broker has it; false when the mailbox is full, or it is too large on its own.
    */
   again(address: Address, item: MailItem, replays: number, done: (taken: boolean) => void): void {
-    const to = { ...this.mailTo(address), node: item.node }
+    const to = this.#mail(routingKey(address), item.node)
     this.#offer(to, replayable(item, replays), done, (refusal) => refusal._tag === "Nacked")
   }
 
@@ -136,6 +120,28 @@ export class Post {
     }
   }
 
+  /** Answers come in runs for one caller: its lane is kept at hand. */
+  #replyTo(queue: string): Lane {
+    if (this.#lastCaller?.destination.routingKey !== queue) {
+      // An inbox that is gone has nobody who waits: not mandatory.
+      // Nor is it insisted on: a reply queue that is full must not hold up the mailbox.
+      this.#lastCaller = this.#outbox.lane({ ...this.#direct(queue), onNack: "fail" })
+    }
+    return this.#lastCaller
+  }
+
+  #mail(routingKey: string, node: string): Destination {
+    return {
+      exchange: this.#names.mail,
+      routingKey,
+      mandatory: true,
+      node,
+      replyTo: this.#inbox,
+      spread: true,
+      onNack: "fail",
+    }
+  }
+
   /** Straight to a queue. */
   #direct(queue: string): Destination {
     return { exchange: "", routingKey: queue, mandatory: false, node: this.#node, spread: false, onNack: "retry" }
@@ -154,9 +160,18 @@ export class Post {
       this.#log(`${to.exchange} / ${to.routingKey} would not take a message: ${refusal.message}`)
       setTimeout(() => this.#offer(to, content, done, hopeless), offerAgain)
     }
-    this.#outbox.push(to, { content, persistent: true, owed: true, settled })
+    this.#outbox.push(this.#outbox.lane(to), { content, persistent: true, owed: true, settled })
   }
 }
+
+const replyText = (id: number, outcome: Outcome, service: number | undefined, via: string | undefined): string =>
+  encodeItem({
+    kind: "reply",
+    id,
+    outcome,
+    ...(service === undefined ? {} : { service }),
+    ...(via === undefined ? {} : { via }),
+  })
 
 /** A batch of one, from whichever node it came first. */
 const replayable = (item: MailItem, replays: number): Ready => ({

@@ -4,7 +4,8 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import type { Link, Outgoing } from "../../src/broker/broker.ts"
 import { ConfirmTimedOut, LinkLost, Nacked, type PublishFailure, Unroutable } from "../../src/broker/errors.ts"
-import { batchSize, type Destination, type Limits, Outbox, type Refusal } from "../../src/messaging/outbox.ts"
+import { batchSize, type Destination, type Refusal } from "../../src/messaging/lane.ts"
+import { type Limits, Outbox } from "../../src/messaging/outbox.ts"
 
 /** What was published, and the confirms that are still to be given. */
 class FakeLink {
@@ -48,7 +49,7 @@ const open = (limits?: Limits) => {
   const outbox = new Outbox(limits)
   const settled: Array<readonly [string, Refusal | undefined]> = []
   const push = (text: string, destination = to("a"), wanted?: () => boolean) =>
-    outbox.push(destination, {
+    outbox.push(outbox.lane(destination), {
       content: JSON.stringify(text),
       persistent: false,
       settled: (failure) => settled.push([text, failure]),
@@ -206,7 +207,7 @@ describe("the outbox", () => {
     const fake = new FakeLink()
     outbox.use(fake.link)
     push("1")
-    outbox.push(to("a"), { content: '"2"', persistent: true, settled: () => {} })
+    outbox.push(outbox.lane(to("a")), { content: '"2"', persistent: true, settled: () => {} })
     await turn()
     expect(fake.published).toMatchObject([{ persistent: true }])
   })
@@ -216,7 +217,7 @@ describe("the outbox", () => {
     const fake = new FakeLink()
     outbox.use(fake.link)
     push("1")
-    outbox.push(to("a"), {
+    outbox.push(outbox.lane(to("a")), {
       content: { contentType: "text/plain", body: Buffer.from('{"items":["whole"]}') },
       persistent: true,
       settled: () => {},
@@ -249,7 +250,7 @@ describe("a batch", () => {
     const fake = new FakeLink()
     outbox.use(fake.link)
     push(text, destination)
-    if (service !== undefined) outbox.observe(destination, service)
+    if (service !== undefined) outbox.lane(destination).observe(service)
     for (let n = 1; n < count; n++) push(text, destination)
     await turn()
     return fake.published.map((message) => textsOf(message).length)
@@ -289,7 +290,7 @@ describe("a batch", () => {
     const learn = async (from: number, until: number) => {
       for (let n = from; n < until; n++) {
         push("x", shared(n))
-        outbox.observe(shared(n), 50)
+        outbox.lane(shared(n)).observe(50)
       }
       await turn()
       fake.confirm()

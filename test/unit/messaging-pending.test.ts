@@ -4,24 +4,35 @@ import { Clock, Effect } from "effect"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { Deadlines } from "../../src/messaging/deadlines.ts"
-import { PendingAsks } from "../../src/messaging/pending.ts"
+import { OpenAsk, PendingAsks } from "../../src/messaging/pending.ts"
 import { Cancelled, TimedOut } from "../../src/protocol/errors.ts"
-import type { Outcome } from "../../src/wire/item.ts"
+import type { Outcome, ReplyItem } from "../../src/wire/item.ts"
 import { frozen, pass, turn } from "./embedded-fixture.ts"
 
 const open = Effect.gen(function* () {
   const deadlines = new Deadlines(yield* Clock.clockWith(Effect.succeed))
   const pending = new PendingAsks(deadlines)
   const ended: Array<readonly [number, Outcome]> = []
-  const observed: Array<number> = []
-  const add = (id: number, deadline = 1_000) =>
-    pending.add(
-      id,
-      deadline,
-      () => new TimedOut({ after: deadline }),
-      (outcome) => ended.push([id, outcome]),
-      (service) => observed.push(service),
-    )
+  const observed: Array<number | undefined> = []
+  class Ask extends OpenAsk {
+    readonly id: number
+    readonly deadline: number
+    constructor(id: number, deadline: number) {
+      super()
+      this.id = id
+      this.deadline = deadline
+    }
+    settle(outcome: Outcome) {
+      ended.push([this.id, outcome])
+    }
+    learn({ service }: ReplyItem) {
+      observed.push(service)
+    }
+    expire() {
+      pending.end(this.id, { tag: "failed", reason: new TimedOut({ after: this.deadline }) })
+    }
+  }
+  const add = (id: number, deadline = 1_000) => pending.add(new Ask(id, deadline), deadline)
   return { pending, deadlines, ended, observed, add }
 })
 const value = (value: unknown): Outcome => ({ tag: "value", value })

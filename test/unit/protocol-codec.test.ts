@@ -39,6 +39,46 @@ describe("an Effect Schema", () => {
     fc.assert(fc.property(values, (value) => void expect(overTheWire(S, value)).toEqual(value)))
   })
 
+  it("brings over every number, also those that JSON has no word for, wherever it stands", () => {
+    interface Tree {
+      readonly n: number
+      readonly below: ReadonlyArray<Tree>
+    }
+    const Tree = Schema.Struct({
+      n: Schema.Number,
+      below: Schema.Array(Schema.suspend((): Schema.Codec<Tree> => Tree)),
+    })
+    const S = Schema.Struct({
+      tree: Tree,
+      maybe: Schema.optionalKey(Schema.Number),
+      either: Schema.Union([Schema.Number, Schema.String]),
+      small: Schema.Number.check(Schema.isLessThan(10)),
+      pair: Schema.Tuple([Schema.Number, Schema.NullOr(Schema.Number)]),
+      named: Schema.Record(Schema.String, Schema.Number),
+    })
+    const n = fc.double().map((n) => (n === 0 ? 0 : n)) // JSON has no -0
+    const leaf = fc.record({ n, below: fc.constant([]) }, { noNullPrototype: true })
+    const tree = fc.record({ n, below: fc.array(leaf, { maxLength: 3 }) }, { noNullPrototype: true })
+    const values = fc.record(
+      {
+        tree,
+        maybe: n,
+        either: fc.oneof(n, fc.string({ maxLength: 1, unit: fc.constantFrom("a", "b") })),
+        small: fc.double({ max: 9, noNaN: true }).map((n) => (n === 0 ? 0 : n)),
+        pair: fc.tuple(n, fc.option(n)),
+        named: fc.dictionary(fc.constantFrom("a", "b"), n, { noNullPrototype: true }),
+      },
+      { requiredKeys: ["tree", "either", "small", "pair", "named"], noNullPrototype: true },
+    )
+    fc.assert(fc.property(values, (value) => void expect(overTheWire(S, value)).toStrictEqual(value)))
+    const codec = compile(S)
+    const good = { tree: { n: 1, below: [] }, either: 1, small: 1, pair: [1, null], named: {} }
+    for (const wrong of [{ small: 10 }, { maybe: "1" }, { tree: { n: null, below: [] } }, { pair: [1] }]) {
+      expect(() => codec.encode({ ...good, ...wrong })).toThrow(Mismatch)
+      expect(() => codec.decode({ ...good, ...wrong })).toThrow(Mismatch)
+    }
+  })
+
   it("makes instances of its classes", () => {
     class Point extends Schema.Class<Point>("Point")({ x: Schema.Number }) {}
     expect(overTheWire(Point, new Point({ x: 1 }))).toBeInstanceOf(Point)
