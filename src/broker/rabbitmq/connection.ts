@@ -7,7 +7,7 @@
 import { type Channel, Connection as LibraryConnection } from "rabbitmq-client"
 import type { Capabilities } from "../broker.ts"
 import { within } from "./deadline.ts"
-import { adoptFrameMax, keepBodiesRaw, watchServer } from "./internals.ts"
+import { adoptFrameMax, coalesceWrites, keepBodiesRaw, watchServer } from "./internals.ts"
 import type { Host } from "./options.ts"
 import { said } from "./refusal.ts"
 
@@ -32,6 +32,7 @@ export class Connection {
     this.#library = library
     this.capabilities = capabilities
     this.frameMax = adoptFrameMax(library)
+    coalesceWrites(library)
     this.#operationTimeout = operationTimeout
   }
 

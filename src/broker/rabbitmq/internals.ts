@@ -6,12 +6,14 @@
 //     negotiated; a server with a smaller one would have its messages truncated. Called before the first channel.
 // I3. `keepBodiesRaw`: the library parses bodies of `text/plain` and `application/json` that have no content encoding,
 //     which loses bytes (invalid UTF-8, big numbers, white space). A mark in that field makes it pass the Buffer on.
+// I4. `coalesceWrites`: the library writes every publish and every ack by itself, a system call and a packet each. Here
+//     all that is written before the event loop goes on leaves together.
 
 import type { Channel, Connection } from "rabbitmq-client"
 import type { Capabilities } from "../broker.ts"
 
 interface Inside {
-  readonly _socket: { read: (bytes?: number) => Buffer | null }
+  readonly _socket: { read: (bytes?: number) => Buffer | null; cork: () => void; uncork: () => void }
   readonly _opt: { frameMax: number }
   readonly _state: { readonly frameMax: number }
 }
@@ -60,6 +62,24 @@ export const adoptFrameMax = (connection: Connection): number => {
   if (typeof negotiated !== "number" || typeof inside._opt?.frameMax !== "number") throw changed("_state.frameMax")
   inside._opt.frameMax = negotiated
   return negotiated
+}
+
+/** To be called once it is connected. The library corks around each frame, and for as long as the broker blocks it. */
+export const coalesceWrites = (connection: Connection): void => {
+  const socket = (connection as unknown as Inside)._socket
+  if (typeof socket?.cork !== "function") throw changed("_socket")
+  const cork = socket.cork
+  let holding = false
+  socket.cork = () => {
+    cork.call(socket)
+    if (holding) return
+    holding = true
+    cork.call(socket)
+    process.nextTick(() => {
+      holding = false
+      socket.uncork()
+    })
+  }
 }
 
 /** Makes every body that arrives on this channel a Buffer of exactly the bytes that were sent. */
