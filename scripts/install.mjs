@@ -7,7 +7,7 @@
 
 import { spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -20,24 +20,28 @@ export const satisfies = (lock, stamp) =>
     return found === undefined ? wanted.optional === true : found.version === wanted.version
   })
 
-const readJson = (path) => JSON.parse(readFileSync(join(root, path), "utf8"))
+const readJson = (path) => JSON.parse(readFileSync(path, "utf8"))
 
-const installed = () => {
+const installed = (folder) => {
   try {
-    return satisfies(readJson("package-lock.json"), readJson("node_modules/.package-lock.json"))
+    return satisfies(
+      readJson(join(folder, "package-lock.json")),
+      readJson(join(folder, "node_modules/.package-lock.json")),
+    )
   } catch {
     return false
   }
 }
 
-/** Installs if it is needed; ends the process with npm's own exit code when that fails. */
-export const installDependencies = () => {
-  if (installed()) return
+/** Installs in a folder if it is needed; ends the process with npm's own exit code when that fails. */
+export const installDependencies = (folder = root) => {
+  if (installed(folder)) return
   const started = Date.now()
-  console.log("Installing the dependencies that package-lock.json names (first run) ...")
+  const lock = relative(root, join(folder, "package-lock.json"))
+  console.log(`Installing the dependencies that ${lock} names (first run) ...`)
   const npm = process.env.npm_execpath
   const args = ["install", "--no-save", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"]
-  const options = { cwd: root, stdio: "inherit" }
+  const options = { cwd: folder, stdio: "inherit" }
   const { status, error } = npm?.endsWith(".js")
     ? spawnSync(process.execPath, [npm, ...args], options)
     : spawnSync("npm", args, { ...options, shell: process.platform === "win32" })
@@ -47,8 +51,8 @@ export const installDependencies = () => {
     )
     process.exit(status ?? 1)
   }
-  if (!installed()) {
-    console.error("npm installed something else than package-lock.json says. Delete node_modules and try again.")
+  if (!installed(folder)) {
+    console.error(`npm installed something else than ${lock} says. Delete node_modules beside it and try again.`)
     process.exit(1)
   }
   console.log(`Dependencies installed in ${((Date.now() - started) / 1000).toFixed(1)} s.`)

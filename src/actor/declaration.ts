@@ -5,7 +5,7 @@ import type { QueueSpec } from "../broker/broker.ts"
 import type { MailboxOptions } from "../messaging/mailbox.ts"
 import { NotYet } from "../protocol/errors.ts"
 import type { AnyProtocol } from "../protocol/protocol.ts"
-import { type Address, format, invalid } from "../wire/address.ts"
+import { type Address, format, invalid, isToken, sharedKey } from "../wire/address.ts"
 import type { Names } from "../wire/names.ts"
 import type { ActorDef, ActorOptions } from "./definition.ts"
 
@@ -23,34 +23,39 @@ const defaults = { capacity: 100_000, maxDeliveries: 3, stuckAfter: 60_000, expi
 /** Only a backstop: what comes back often is dealt with by `maxDeliveries` long before (docs/semantics.md, 6). */
 const deliveryLimit = 100
 
-/** The mailbox queue of an actor, as it is declared: these arguments are part of the wire (docs/wire.md). */
+/** The queue of an actor's mail, as it is declared: these arguments are part of the wire (docs/wire.md). */
 export const mailboxQueue = (names: Names, address: Address, options: ActorOptions): QueueSpec => {
-  const shared = {
-    name: names.mailbox(address),
+  const common = {
+    name: options.queue === undefined ? names.mailbox(address) : names.sharedMailbox(address.domain, options.queue),
     maxLength: options.capacity ?? defaults.capacity,
     deadLetter: { exchange: names.dead, routingKey: names.deadLetters },
   }
   return options.mailbox === "transient"
-    ? { ...shared, type: "classic", expires: Duration.toMillis(options.expires ?? defaults.expires) }
-    : { ...shared, type: "quorum", deliveryLimit }
+    ? { ...common, type: "classic", expires: Duration.toMillis(options.expires ?? defaults.expires) }
+    : { ...common, type: "quorum", deliveryLimit }
 }
 
 export const mailboxOptions = (names: Names, address: Address, options: ActorOptions): MailboxOptions => ({
   address,
   queue: mailboxQueue(names, address, options),
+  sharedKey: options.queue === undefined ? undefined : sharedKey(address.domain, options.queue),
   concurrency: options.concurrency === "unbounded" ? Number.POSITIVE_INFINITY : (options.concurrency ?? 1),
   maxDeliveries: options.maxDeliveries ?? defaults.maxDeliveries,
   stuckAfter: Duration.toMillis(options.stuckAfter ?? defaults.stuckAfter),
+  codec: options.codec,
 })
 
 /** What is wrong with an actor that is to live at this address, or undefined. */
 export const problem = (def: ActorDef<AnyProtocol, unknown>, address: Address): string | undefined => {
-  const { concurrency, maxDeliveries, clique } = def.options
+  const { concurrency, maxDeliveries, clique, queue } = def.options
   if (clique === "single") return `${format(address)}: ${new NotYet({ what: "a `single` clique" }).message}`
   for (const [name, value] of Object.entries({ concurrency, maxDeliveries, capacity: def.options.capacity })) {
     if (typeof value === "number" && (!Number.isInteger(value) || value < 1)) {
       return `${format(address)}: ${name} must be a whole number of at least 1, not ${value}`
     }
+  }
+  if (queue !== undefined && !isToken(queue)) {
+    return `${format(address)}: queue ${JSON.stringify(queue)} must be 1 to 63 letters, digits, "_" or "-"`
   }
   return invalid(address)
 }

@@ -4,6 +4,7 @@ import { type Duration, Effect, type Scope } from "effect"
 import type { Handled, Handlers, Needs } from "../protocol/handlers.ts"
 import type { Messages } from "../protocol/message.ts"
 import type { AnyProtocol } from "../protocol/protocol.ts"
+import type { CodecName } from "../wire/item.ts"
 import type { Self } from "./self.ts"
 
 export interface ActorOptions {
@@ -11,6 +12,18 @@ export interface ActorOptions {
   readonly clique?: "shared" | "single"
   /** `durable` (default): a quorum queue. `transient`: a classic queue that goes, mail and all, when nobody uses it. */
   readonly mailbox?: "durable" | "transient"
+  /**
+   * A name of 1 to 63 letters, digits, `_` or `-`: the actors of a domain that give the same one get their mail from one
+   * queue, so that what is sent to all of them can travel together. Every process that runs one of them has to run them
+   * all, and they must agree on `mailbox`, `capacity`, `expires` and `maxDeliveries`. Default: a queue of its own.
+   */
+  readonly queue?: string
+  /**
+   * `msgpack`: callers are asked to write MessagePack instead of JSON. It brings the same values in about 60 % of the bytes
+   * and half of the time once payloads have some 200 bytes, but the tools of the broker cannot show them. Callers change
+   * over by themselves with the first reply, their tells too; those who cannot stay with JSON. Default: JSON.
+   */
+  readonly codec?: CodecName
   /** Messages handled at once by one member. Default 1: one after the other. */
   readonly concurrency?: number | "unbounded"
   /**

@@ -4,9 +4,8 @@
 // E2. A crash ends the cell; the member, its mailbox and its mail stay (promise 6).
 // E3. A stop takes no new mail and finishes what was begun, within the child's shutdown bound (promise 11).
 
-import { Deferred, Effect } from "effect"
-import type { BrokerError } from "../broker/errors.ts"
-import { Mailbox } from "../messaging/mailbox.ts"
+import { Effect } from "effect"
+import type { Mailbox } from "../messaging/mailbox.ts"
 import { type AnyProtocol, majorVersion } from "../protocol/protocol.ts"
 import type { Child } from "../supervision/child.ts"
 import type { ChildSpec } from "../supervision/spec.ts"
@@ -35,15 +34,9 @@ export const member = <P extends AnyProtocol, R>(
   const open = Effect.gen(function* () {
     const wrong = problem(def as ActorDef<AnyProtocol, unknown>, address)
     if (wrong !== undefined) return yield* new BadActor({ why: wrong })
-    const refused = yield* Deferred.make<never, BrokerError>()
-    const box = new Mailbox(node, mailboxOptions(node.names, address, def.options), (error) =>
-      Deferred.doneUnsafe(refused, Effect.fail(error)),
-    )
+    const joining = node.feeds.join(mailboxOptions(node.names, address, def.options)) // E1
+    const box = yield* Effect.catchTag(joining, "QueueClash", ({ why }) => new BadActor({ why }))
     mailbox = box
-    node.mailboxes.add(box)
-    yield* Effect.addFinalizer(() => Effect.sync(() => node.mailboxes.delete(box)))
-    yield* Effect.addFinalizer(() => box.leave) // E1; before it joins, for it may be stopped while it does
-    yield* node.connection.join(box.subscription)
     const home = {
       surroundings,
       def,
@@ -58,7 +51,7 @@ export const member = <P extends AnyProtocol, R>(
         children = own
       })
       yield* ready
-      return yield* Effect.raceFirst(cell, Deferred.await(refused))
+      return yield* Effect.raceFirst(cell, box.refused)
     })
   })
   return {

@@ -1,6 +1,5 @@
-// How a mailbox buries what cannot be handled: a dead letter says why, and the batch is acked once the broker has it.
+// How mail that cannot be handled is buried: a dead letter says why, and the batch is acked once the broker has it.
 
-import type { Address } from "../wire/address.ts"
 import type { DeadReason } from "../wire/dead-letter.ts"
 import type { Hand } from "./hand.ts"
 import type { Job } from "./job.ts"
@@ -9,25 +8,23 @@ import type { Death, Post } from "./post.ts"
 
 export class Burial {
   readonly #post: Post
-  readonly #address: Address
 
-  constructor(post: Post, address: Address) {
+  constructor(post: Post) {
     this.#post = post
-    this.#address = address
   }
 
   /** @param attempts how often its handling was begun, this time included. */
   ofJob(job: Job, reason: DeadReason, error: unknown, attempts: number): void {
     const remains = { kind: "item" as const, item: job.item }
-    this.#bury(job.hand, { reason, error, attempts, remains }, job.sending())
+    this.#bury(job.hand, { to: job.to, reason, error, attempts, remains }, job.sending())
   }
 
-  ofUnreadable(hand: Hand, { remains }: Unreadable, error: unknown, done: () => void): void {
-    this.#bury(hand, { reason: "undecodable", error, attempts: 0, remains }, done)
+  ofUnreadable(hand: Hand, { to = hand.to, remains }: Unreadable, error: unknown, done: () => void): void {
+    this.#bury(hand, { to, reason: "undecodable", error, attempts: 0, remains }, done)
   }
 
-  #bury(hand: Hand, death: Omit<Death, "address" | "replays">, done: () => void): void {
-    this.#post.bury({ ...death, address: this.#address, replays: hand.replays }, (buried) => {
+  #bury(hand: Hand, death: Omit<Death, "replays">, done: () => void): void {
+    this.#post.bury({ ...death, replays: hand.replays }, (buried) => {
       if (!buried) hand.tooLargeToBury = true
       done()
     })

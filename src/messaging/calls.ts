@@ -16,7 +16,8 @@ import {
   TimedOut,
 } from "../protocol/errors.ts"
 import { encodeItem } from "../wire/batch.ts"
-import type { AskItem, Headers, Outcome, ReplyItem, TellItem } from "../wire/item.ts"
+import type { AskItem, Headers, MailItem, Outcome, ReplyItem, TellItem } from "../wire/item.ts"
+import type { Packed } from "../wire/msgpack/writer.ts"
 import { Entry } from "./deadlines.ts"
 import type { Job } from "./job.ts"
 import type { Lane, Parcel, Refusal } from "./lane.ts"
@@ -84,7 +85,7 @@ const whyNot = (node: Node, now: number, deadline: number): AskReason | undefine
 /** An ask on its way: the parcel in the outbox, the entry among the deadlines, and what its reply is for, in one. */
 class SentAsk extends OpenAsk implements Parcel, Ongoing {
   readonly id: number
-  content = ""
+  content: string | Packed = ""
   readonly persistent = false
   order = 0
   bytes = 0
@@ -113,7 +114,7 @@ class SentAsk extends OpenAsk implements Parcel, Ongoing {
   send(): void {
     this.#node.pending.add(this, this.#deadline)
     const reason = hindrance(() => {
-      this.content = encodeItem(this.#item())
+      this.content = contentOf(this.#item(), this.#call.to, this.#lane)
       return this.#node.post.mail(this.#lane, this)
     })
     if (reason !== undefined) this.#end(reason)
@@ -135,9 +136,12 @@ class SentAsk extends OpenAsk implements Parcel, Ongoing {
     if (!this.#node.post.mail(detour, this)) this.#end(new MailboxFull({ what: "outbox" }))
   }
 
-  learn({ service, via }: ReplyItem): void {
+  learn({ service, via, reads, outcome }: ReplyItem): void {
     if (service !== undefined) this.#lane.observe(service)
     if (via !== undefined) this.#call.to.learn(via)
+    // It does not share that queue any more; its own key may lead to another one.
+    if (outcome.tag === "failed" && outcome.reason._tag === "NoSuchActor") this.#call.to.detour(this.#lane)
+    if (reads === "msgpack") this.#call.to.packs = true
   }
 
   expire(): void {
@@ -175,7 +179,7 @@ class SentAsk extends OpenAsk implements Parcel, Ongoing {
 }
 
 class SentTell extends Entry implements Parcel, Ongoing {
-  content = ""
+  content: string | Packed = ""
   readonly persistent = true
   order = 0
   bytes = 0
@@ -199,7 +203,7 @@ class SentTell extends Entry implements Parcel, Ongoing {
   send(): void {
     this.#node.deadlines.schedule(this.#node.now() + this.#call.timeout, this)
     const reason = hindrance(() => {
-      this.content = encodeItem(this.#item())
+      this.content = contentOf(this.#item(), this.#call.to, this.#lane)
       return this.#node.post.mail(this.#lane, this)
     })
     if (reason !== undefined) this.#end(reason)
@@ -254,6 +258,9 @@ const hindrance = (push: () => boolean): AskReason | undefined => {
     return new Rejected({ why: `the payload is not JSON: ${asError(error).message}` })
   }
 }
+
+const contentOf = (item: MailItem, to: Route, lane: Lane): string | Packed =>
+  (to.packs ? lane.pack(item) : undefined) ?? encodeItem(item)
 
 /** The asks above a nested one: by it the callee recognises an ask that would wait for itself. */
 const addLineage = (item: Mutable<AskItem>, { parent, sender }: Call): void => {

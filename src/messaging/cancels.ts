@@ -3,6 +3,7 @@
 import type { CancelItem } from "../wire/item.ts"
 import type { Deadlines } from "./deadlines.ts"
 import type { Job } from "./job.ts"
+import { Numbered } from "./numbered.ts"
 
 /** ms for which a cancel that overtook its ask is remembered. */
 const memory = 60_000
@@ -12,8 +13,10 @@ const most = 10_000
 export class Cancels {
   readonly #deadlines: Deadlines
   readonly #now: () => number
-  /** By node, then by id: no key has to be built for each ask. */
-  readonly #jobs = new Map<string, Map<number, Job>>()
+  /** By id: no key has to be built for each ask. */
+  readonly #jobs = new Numbered<Job>()
+  /** Those whose id was in use by an ask of another node, by node and id. */
+  readonly #twins = new Map<string, Job>()
   readonly #early = new Set<string>()
 
   constructor(deadlines: Deadlines, now: () => number) {
@@ -23,29 +26,27 @@ export class Cancels {
 
   watch(job: Job): void {
     const { node, id } = job.item
-    let jobs = this.#jobs.get(node)
-    if (jobs === undefined) {
-      jobs = new Map()
-      this.#jobs.set(node, jobs)
+    const holder = this.#jobs.get(id)
+    if (holder !== undefined && holder.item.node !== node) this.#twins.set(job.key, job)
+    else {
+      if (holder !== undefined) this.#jobs.delete(id) // it came again, and the last one counts
+      this.#jobs.add(id, job)
     }
-    jobs.set(id, job)
     if (this.#early.size > 0 && this.#early.delete(job.key)) job.abort(cancelled())
   }
 
   forget(job: Job): void {
-    const { node, id } = job.item
-    const jobs = this.#jobs.get(node)
-    if (jobs?.get(id) !== job) return
-    jobs.delete(id)
-    if (jobs.size === 0) this.#jobs.delete(node)
+    if (this.#jobs.get(job.item.id) === job) this.#jobs.delete(job.item.id)
+    else if (this.#twins.size > 0 && this.#twins.get(job.key) === job) this.#twins.delete(job.key)
   }
 
   receive(item: CancelItem): void {
     const { node, id } = item
-    const job = this.#jobs.get(node)?.get(id)
+    const key = `${node}:${id}`
+    const holder = this.#jobs.get(id)
+    const job = holder?.item.node === node ? holder : this.#twins.get(key)
     if (job !== undefined) return job.abort(cancelled())
     if (this.#early.size >= most) return
-    const key = `${node}:${id}`
     this.#early.add(key)
     this.#deadlines.add(this.#now() + memory, () => this.#early.delete(key))
   }

@@ -1,12 +1,15 @@
 // One coarse sweep for every deadline of a node, instead of a timer per message.
 //
 // D1. An entry fires at most one tick early and never late by design: a deadline is a promise to somebody who waits.
-// D2. Nothing is scheduled while there is nothing to wait for.
+// D2. Nothing is scheduled while there is nothing to wait for, and no sweep while nothing is due; but one looks at the
+//     clock now and then, because somebody may set it.
 
-import { type Clock, Duration, Effect } from "effect"
+import { type Clock, Duration, Effect, type Fiber } from "effect"
 
-/** ms between two sweeps. */
+/** ms that what falls due together may differ. */
 const tick = 10
+/** Ticks between two looks at the clock. */
+const longest = 10
 
 /** What falls due within one tick: a ring, so that an entry can leave it without a search. */
 class Bucket {
@@ -66,7 +69,9 @@ export class Deadlines {
   readonly #clock: Clock.Clock
   readonly #buckets = new Map<number, Bucket>()
   #swept = 0
-  #sweeping = false
+  #sleep: Fiber.Fiber<void> | undefined
+  /** The bucket that the sleep lasts until. */
+  #wakeAt = 0
 
   constructor(clock: Clock.Clock) {
     this.#clock = clock
@@ -79,11 +84,12 @@ export class Deadlines {
 
   /** The same for an entry that is not waiting yet. */
   schedule<E extends Entry>(at: number, entry: E): E {
-    if (!this.#sweeping) this.#start()
-    this.#look()
+    const now = this.#look()
+    if (this.#sleep === undefined) this.#swept = now - 1
     const index = Math.max(Math.floor(at / tick), this.#swept + 1)
     const bucket = this.#buckets.get(index) ?? new Bucket(index, this.#buckets)
     bucket.add(entry)
+    if (this.#sleep === undefined || index < this.#wakeAt || now > this.#wakeAt) this.#arm()
     return entry
   }
 
@@ -91,19 +97,26 @@ export class Deadlines {
     return this.#buckets.size
   }
 
-  #start(): void {
-    this.#sweeping = true
-    this.#swept = Math.floor(this.#clock.currentTimeMillisUnsafe() / tick) - 1
-    const sweeping = Effect.gen({ self: this }, function* () {
-      // It runs at once, up to its first sleep: the entry that it is started for comes after that.
-      do {
-        // To the edge of a bucket: sleeping a whole tick each time would find what fell due just after the last sweep late.
-        yield* this.#clock.sleep(Duration.millis(tick - (this.#clock.currentTimeMillisUnsafe() % tick)))
-        this.#sweep()
-      } while (this.#buckets.size > 0)
-      this.#sweeping = false
-    })
-    Effect.runFork(sweeping)
+  /** Sleeps until the first of them is due. */
+  #arm(): void {
+    this.#sleep?.interruptUnsafe()
+    const now = this.#clock.currentTimeMillisUnsafe()
+    let first = Math.floor(now / tick) + longest
+    for (const index of this.#buckets.keys()) if (index < first) first = index
+    this.#wakeAt = first
+    const sleep = this.#clock.sleep(Duration.millis(Math.max(1, first * tick - now)))
+    this.#sleep = Effect.runFork(
+      Effect.andThen(
+        sleep,
+        Effect.sync(() => this.#wake()),
+      ),
+    )
+  }
+
+  #wake(): void {
+    this.#sleep = undefined
+    this.#sweep()
+    if (this.#buckets.size > 0) this.#arm()
   }
 
   /** The bucket of this moment. When the wall clock was set back, the buckets behind it are to be swept again. */

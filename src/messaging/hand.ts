@@ -9,12 +9,16 @@ import type { Job } from "./job.ts"
 import type { Mail } from "./opening.ts"
 
 export class Hand {
-  /** Counts the batches of a mailbox in the order in which they first came. */
+  /** Counts the batches of a queue in the order in which they first came. */
   readonly order: number
   /** The AMQP message id, which is unique for a batch; undefined for a plain message, where it is whatever a peer says. */
   readonly key: string | undefined
+  /** The routing key of the actor that its items are for, where they do not say. */
+  readonly to: string
   /** How a plain message wants its reply; undefined for a batch. */
   readonly plain: Mail["plain"]
+  /** It came in MessagePack, and so do the replies to it. */
+  readonly packed: boolean
   /** How often it was sent again from the dead letters. */
   readonly replays: number
   /** Jobs that are not settled yet; a retried job is replaced by its successor. */
@@ -23,20 +27,28 @@ export class Hand {
   /** Parts that are not jobs, e.g. a dead letter on its way. */
   #others = 0
 
-  constructor(order: number, delivery: Delivery, mail: Mail) {
+  constructor(order: number, delivery: Delivery, mail: Mail, to: string) {
     this.order = order
+    this.to = to
     this.key = mail.plain === undefined ? delivery.message.messageId : undefined
     this.plain = mail.plain
+    this.packed = mail.packed
     this.replays = mail.replays
     this.#delivery = delivery
   }
 
+  /** Undefined while the broker has it: the link was lost, or it is settled. */
   get delivery(): Delivery | undefined {
     return this.#delivery
   }
 
-  /** Some of it has been started: giving it back now would have it handled again. */
-  started = false
+  /** Some of it has been begun: giving it back now would have it handled again. */
+  begun = false
+
+  /** It was begun, and a part of it that is no job is not settled yet. */
+  get owing(): boolean {
+    return this.begun && this.#others > 0
+  }
 
   /** The link is gone: the broker has put the message back. */
   lose(): void {
@@ -65,6 +77,7 @@ export class Hand {
     if (this.jobs.size > 0 || this.#others > 0 || this.#delivery === undefined) return false
     if (this.tooLargeToBury) this.#delivery.nack({ requeue: false })
     else this.#delivery.ack()
+    this.#delivery = undefined
     return true
   }
 

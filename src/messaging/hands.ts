@@ -1,4 +1,4 @@
-// The batches that a mailbox has in hand, over the loss of links.
+// The batches of one queue that are in hand, over the loss of links.
 
 import type { Delivery } from "../broker/broker.ts"
 import { Hand } from "./hand.ts"
@@ -11,14 +11,16 @@ export class Hands {
   readonly #lost = new Map<string, Hand>()
   readonly #most: number
   #count = 0
+  #newestBegun = 0
 
   /** @param most lost batches that are remembered: what another member was given will not come back here. */
   constructor(most: number) {
     this.#most = most
   }
 
-  take(delivery: Delivery, mail: Mail): Hand {
-    const hand = new Hand(++this.#count, delivery, mail)
+  /** @param to the routing key of the actor that its items are for, where they do not say. */
+  take(delivery: Delivery, mail: Mail, to: string): Hand {
+    const hand = new Hand(++this.#count, delivery, mail, to)
     this.#held.add(hand)
     return hand
   }
@@ -46,9 +48,20 @@ export class Hands {
     if (hand.ackIfDone()) this.#held.delete(hand)
   }
 
-  /** Whether a batch that was begun is not settled yet. */
-  get begun(): boolean {
-    for (const hand of this.#held) if (hand.started) return true
+  /** Something of this batch is handed to a cell. */
+  begin(hand: Hand): void {
+    hand.begun = true
+    if (hand.order > this.#newestBegun) this.#newestBegun = hand.order
+  }
+
+  /** The order of the newest batch that was begun; 0 when none was. */
+  get newestBegun(): number {
+    return this.#newestBegun
+  }
+
+  /** Whether a begun batch waits for something that is no job, such as a dead letter on its way. */
+  get owing(): boolean {
+    for (const hand of this.#held) if (hand.owing) return true
     return false
   }
 

@@ -1,6 +1,8 @@
 // The node's inbox: replies to its asks, and cancels for the actors it runs.
 //
 // I1. The queue outlives a link (`expires`), so replies that arrive while the node is away are waiting for it.
+// I2. Replies are acked some at a time, and soon: one that comes again after a lost link is ignored (pending.ts, P2), and
+//     an ack for each would cost a system call at both ends, while its caller waits for the next reply.
 
 import { Effect } from "effect"
 import type { Delivery, Link } from "../broker/broker.ts"
@@ -13,12 +15,15 @@ import type { Node } from "./node.ts"
 /** ms without a consumer after which the broker deletes the inbox of a node that is gone. */
 const expires = 60_000
 const prefetch = 256
+/** Deliveries, and ms, after which they are acked. */
+const ackAfter = { count: 64, ms: 10 }
 /** ms that an orderly stop waits for the broker. */
 const leaveWithin = 1_000
 
 export class Inbox implements LinkUser {
   readonly #node: Node
   #left = false
+  #unacked: Array<Delivery> = []
 
   constructor(node: Node) {
     this.#node = node
@@ -39,7 +44,9 @@ export class Inbox implements LinkUser {
     })
   }
 
-  down(): void {}
+  down(): void {
+    this.#unacked = []
+  }
 
   /** Deletes the queue: nobody waits for a reply any more. */
   readonly leave: Effect.Effect<void> = Effect.suspend(() => {
@@ -57,7 +64,7 @@ export class Inbox implements LinkUser {
 
   #receive(delivery: Delivery): void {
     const batch = decodeBatch(delivery.message)
-    delivery.ack()
+    this.#ackSoon(delivery)
     // Nobody can be answered from here: what cannot be read is only told.
     if (isMalformed(batch)) return this.#node.log("Warn", `the inbox got a message it cannot read: ${batch.why}`)
     for (const item of batch.items) {
@@ -65,5 +72,18 @@ export class Inbox implements LinkUser {
       else if (item.kind === "cancel") this.#node.cancels.receive(item)
       else this.#node.log("Warn", `the inbox got ${item.kind === "malformed" ? item.why : `a stray ${item.kind}`}`)
     }
+  }
+
+  /** I2. */
+  #ackSoon(delivery: Delivery): void {
+    this.#unacked.push(delivery)
+    if (this.#unacked.length >= ackAfter.count) this.#ack()
+    else if (this.#unacked.length === 1) setTimeout(() => this.#ack(), ackAfter.ms)
+  }
+
+  #ack(): void {
+    const unacked = this.#unacked
+    this.#unacked = []
+    for (const delivery of unacked) delivery.ack()
   }
 }

@@ -2,7 +2,6 @@
 
 import type { Delivery } from "../broker/broker.ts"
 import { Rejected } from "../protocol/errors.ts"
-import type { Address } from "../wire/address.ts"
 import type { Burial } from "./burial.ts"
 import type { Hand } from "./hand.ts"
 import type { Hands } from "./hands.ts"
@@ -12,13 +11,16 @@ import { type Mail, openMail, type Unreadable } from "./opening.ts"
 import { begun, type Returned, reception } from "./redelivery.ts"
 
 export interface IntakeOptions {
-  readonly address: Address
+  /** A routing key that leads to the queue: that of the only actor it is for, or the one that its actors share. */
+  readonly key: string
+  readonly shared: boolean
   readonly maxDeliveries: number
   readonly hands: Hands
   readonly burial: Burial
-  readonly desk: Desk
+  /** Where the mail for this routing key is handled. */
+  readonly deskOf: (to: string) => Desk
   /** A job that turned up later than its delivery. */
-  readonly admit: (hand: Hand, job: Job) => void
+  readonly admit: (job: Job) => void
   /** A part of a batch that is no job is settled. */
   readonly release: (hand: Hand) => void
 }
@@ -34,7 +36,7 @@ export class Intake {
 
   /** The jobs that a delivery brings for the first time. There may be none: what is refused or split is dealt with here. */
   take(delivery: Delivery): { readonly hand: Hand; readonly jobs: ReadonlyArray<Job> } {
-    const { hands, maxDeliveries, desk } = this.#options
+    const { key, shared, hands, maxDeliveries } = this.#options
     const mail = openMail(delivery.message, this.#node.now())
     const returned: Returned = {
       redelivered: delivery.redelivered,
@@ -42,26 +44,32 @@ export class Intake {
       known: false,
       items: mail.items.length,
     }
-    const hand = hands.take(delivery, mail)
+    const hand = hands.take(delivery, mail, shared ? delivery.message.routingKey : key)
     for (const unreadable of mail.unreadable) this.#refuse(hand, unreadable)
     if (reception(returned, maxDeliveries) === "split") {
       this.#split(hand, mail, returned)
       return { hand, jobs: [] }
     }
-    const jobs = mail.items.map((item) => new Job(item, hand, begun(returned, item.attempts ?? 0), desk))
+    const jobs = mail.items.map((item) => this.#job(item, hand, begun(returned, item.attempts ?? 0)))
     for (const job of jobs) hand.jobs.add(job)
     return { hand, jobs }
   }
 
+  #job(item: Mail["items"][number], hand: Hand, attempts: number): Job {
+    return new Job(item, hand, attempts, this.#options.deskOf(item.to ?? hand.to))
+  }
+
   /** Sends every item again on its own; the batch is acked when the broker has them all (redelivery.ts, R3). */
   #split(hand: Hand, mail: Mail, returned: Returned): void {
-    const { address, release, admit, desk } = this.#options
+    const { key, shared, release, admit } = this.#options
     for (const item of mail.items) {
       const attempts = begun(returned, item.attempts ?? 0)
       const done = hand.hold(() => release(hand))
-      this.#node.post.again(address, { ...item, attempts }, mail.replays, (taken) => {
+      // By the key that is bound for sure: that of an actor who is not here may lead nowhere.
+      const again = shared ? { ...item, attempts, to: item.to ?? hand.to } : { ...item, attempts }
+      this.#node.post.again(key, again, mail.replays, (taken) => {
         // A full mailbox takes nothing more: it is handled where it is, or nothing would ever move again.
-        if (!taken) admit(hand, new Job(item, hand, attempts, desk))
+        if (!taken) admit(this.#job(item, hand, attempts))
         done()
       })
     }

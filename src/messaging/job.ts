@@ -8,8 +8,13 @@ import type { AskItem, MailItem, Outcome } from "../wire/item.ts"
 import type { Entry } from "./deadlines.ts"
 import type { Hand } from "./hand.ts"
 
-/** Where a job reports to: its mailbox. */
+/** Where a job waits and reports to: the mailbox of its actor. */
 export interface Desk {
+  /** Takes in a job that is in hand. It is not begun before `proceed`. */
+  readonly admit: (job: Job) => void
+  readonly proceed: () => void
+  /** Takes in the jobs of one batch that were in hand when a link was lost. */
+  readonly resume: (jobs: ReadonlyArray<Job>) => void
   readonly answered: (job: Job, outcome: Outcome | undefined) => void
   readonly rejected: (job: Job, reason: Rejected) => void
   readonly crashed: (job: Job, error: unknown) => void
@@ -27,7 +32,8 @@ export class Job {
   state: "waiting" | "running" | "handled" = "waiting"
   /** The next thing that is to happen to it if it does not end by itself. */
   timer: Entry | undefined
-  readonly #desk: Desk
+  /** Another one only while it waits: actors come and go. */
+  desk: Desk
   #unconfirmed = 0
   #aborted: unknown
   #controller: AbortController | undefined
@@ -37,12 +43,17 @@ export class Job {
     this.item = item
     this.hand = hand
     this.begun = begun
-    this.#desk = desk
+    this.desk = desk
   }
 
   /** `node:id`: the same for every delivery of the item. */
   get key(): string {
     return `${this.item.node}:${this.item.id}`
+  }
+
+  /** The routing key of the actor it is for. */
+  get to(): string {
+    return this.item.to ?? this.hand.to
   }
 
   get ask(): AskItem | undefined {
@@ -55,17 +66,17 @@ export class Job {
 
   /** The handler is done. @param outcome the answer to an ask; undefined for a tell. */
   answer(outcome: Outcome | undefined): void {
-    if (this.state === "running") this.#desk.answered(this, outcome)
+    if (this.state === "running") this.desk.answered(this, outcome)
   }
 
   /** Refused: no handler has seen it, or the handler would not take it. */
   reject(reason: Rejected): void {
-    if (this.state === "running") this.#desk.rejected(this, reason)
+    if (this.state === "running") this.desk.rejected(this, reason)
   }
 
   /** The handler failed with something its protocol does not declare: the cell is gone with it. */
   crash(error: unknown): void {
-    if (this.state === "running") this.#desk.crashed(this, error)
+    if (this.state === "running") this.desk.crashed(this, error)
   }
 
   /** Something is being sent on behalf of this job; the result is to be called when it is confirmed or has failed. */
@@ -81,7 +92,7 @@ export class Job {
   }
 
   settleIfDone(): void {
-    if (this.state === "handled" && this.#unconfirmed === 0) this.#desk.settled(this)
+    if (this.state === "handled" && this.#unconfirmed === 0) this.desk.settled(this)
   }
 
   /** Nobody waits for the result any more: the caller cancelled, the deadline passed, or the actor stops. */
@@ -90,7 +101,7 @@ export class Job {
     this.#aborted = why
     this.#controller?.abort(why)
     this.#onAbort?.(why)
-    this.#desk.aborted(this)
+    this.desk.aborted(this)
   }
 
   /** Its handler is done, or given up on: nothing it does from now on counts. */

@@ -2,6 +2,10 @@
 
 import type { Outgoing } from "../broker/broker.ts"
 import type { Nacked, Oversized, Refused, Unroutable } from "../broker/errors.ts"
+import type { Item } from "../wire/item.ts"
+import { itemValue } from "../wire/item-value.ts"
+import { Shapes } from "../wire/msgpack/shapes.ts"
+import { type Packed, pack } from "../wire/msgpack/writer.ts"
 
 export interface Destination {
   readonly exchange: string
@@ -22,8 +26,8 @@ export type Ready = Omit<Outgoing, "exchange" | "routingKey" | "mandatory">
 export type Refusal = Unroutable | Nacked | Oversized | Refused
 
 export interface Parcel {
-  /** The text of one item, or a message of its own. */
-  readonly content: string | Ready
+  /** One item as JSON or as MessagePack, or a message of its own. */
+  readonly content: string | Packed | Ready
   readonly persistent: boolean
   /** Called once. A lost link is not an end: the parcel is sent again. */
   settled(failure: Refusal | undefined): void
@@ -60,6 +64,9 @@ export class Lane {
   forgotten = false
   /** Where its actor's mail may travel together with that of others. */
   via: Lane | undefined = undefined
+  /** Its actor would like its mail in MessagePack. */
+  packs = false
+  #shapes: Shapes | undefined
   /** Average ms that one item takes at the far end; 0 = not known. */
   #service = 0
 
@@ -74,6 +81,12 @@ export class Lane {
 
   get batchSize(): number {
     return this.destination.spread ? batchSize(this.#service) : maxItems
+  }
+
+  /** An item in MessagePack, with the shapes of this lane; undefined for one that only JSON can say. */
+  pack(item: Item): Packed | undefined {
+    if (this.#shapes === undefined || this.#shapes.stale) this.#shapes = new Shapes()
+    return pack(this.#shapes, itemValue(item))
   }
 
   /** One more item took so many ms at the far end. */

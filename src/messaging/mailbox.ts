@@ -1,41 +1,42 @@
-// A member's end of a mailbox: it takes mail off the queue, hands it to the cell that is running, and settles it.
+// An actor's end of a queue: what the feed takes off it for this actor is handed to the cell that is running, and settled.
 //
 // M1. Mail is started in the order in which it came, `concurrency` at a time (promises 1 and 5).
 // M2. While no cell runs (start, backoff, suspension) mail stays where it is: in hand up to the prefetch, else queued.
 // M3. A message that crashed its cell is answered, retried at its place, or buried; never lost (promise 6).
-// M4. What runs when the link is lost goes on. The rest is put in order again as the broker hands it out: some brokers
-//     deliver fresh mail before what they have to put back, so a younger batch waits a moment for an older one.
+// M4. Who finishes begins no new batch. When the whole node stops, that is one newer than any that was begun by an actor
+//     of the queue: batches are settled whole, and none is overtaken by a newer one (promises 5 and 11).
 
 import { Effect } from "effect"
-import type { Delivery, QueueSpec } from "../broker/broker.ts"
+import type { QueueSpec } from "../broker/broker.ts"
 import type { BrokerError } from "../broker/errors.ts"
 import { Crashed, Rejected } from "../protocol/errors.ts"
 import { type Address, format, routingKey } from "../wire/address.ts"
 import type { DeadReason } from "../wire/dead-letter.ts"
-import type { AskItem, Outcome } from "../wire/item.ts"
+import type { CodecName, Outcome } from "../wire/item.ts"
 import { Burial } from "./burial.ts"
-import type { Entry } from "./deadlines.ts"
+import type { Feed } from "./feed.ts"
 import type { Hand } from "./hand.ts"
-import { Hands } from "./hands.ts"
-import { Intake } from "./intake.ts"
 import { type Desk, Job } from "./job.ts"
 import type { Node } from "./node.ts"
-import type { ReplyAddress } from "./opening.ts"
 import { Ready } from "./ready.ts"
 import { afterCrash } from "./redelivery.ts"
-import { Subscription } from "./subscription.ts"
+import { reply } from "./reply.ts"
 import { asError } from "./thrown.ts"
 import { Turn } from "./turn.ts"
 
 export interface MailboxOptions {
   readonly address: Address
   readonly queue: QueueSpec
+  /** The routing key of the queue, if other actors may get their mail from it too. */
+  readonly sharedKey: string | undefined
   /** Messages handled at once; Infinity for no bound. */
   readonly concurrency: number
   /** How often the handling of one message may be begun. */
   readonly maxDeliveries: number
   /** ms after an aborted message's signal until its cell is crashed. */
   readonly stuckAfter: number
+  /** How callers are asked to write; undefined for JSON. */
+  readonly codec: CodecName | undefined
 }
 
 /** What handles the mail: a cell. */
@@ -45,91 +46,55 @@ export interface Receiver {
   readonly crash: (job: Job, error: unknown) => void
 }
 
-/** ms that younger mail waits for older mail to come back; another member may have been given it. */
-const patience = 1_000
-
-/** Batches in hand, and the least of them when concurrency is 1. */
-const prefetchOf = (concurrency: number): number => Math.min(256, Math.max(8, concurrency))
+/** Messages that count as handled side by side, when callers are told how long one takes. */
+const atOnce = 256
 
 export class Mailbox implements Desk {
-  readonly subscription: Subscription
+  readonly options: MailboxOptions
+  /** The actor's routing key. */
+  readonly key: string
   readonly #node: Node
-  readonly #options: MailboxOptions
-  readonly #ready = new Ready()
-  readonly #running = new Set<Job | Turn>()
-  readonly #hands: Hands
+  readonly #feed: Feed
   readonly #burial: Burial
-  readonly #intake: Intake
+  readonly #ready = new Ready()
+  /** Begun, and not settled yet. What a lost link took away is in it only while it runs. */
+  readonly #begun = new Set<Job | Turn>()
+  #running = 0
+  /** The job that is being handed to the cell. */
+  #starting: Job | undefined
+  /** The order of the newest batch that was begun here. */
+  #newest = 0
   #receiver: Receiver | undefined
-  #phase: "open" | "finishing" | "left" = "open"
+  #finishing = false
   #pumping = false
-  /** While it lasts, younger mail waits for older mail. */
-  #patience: Entry | undefined
   #idle: Array<() => void> = []
 
-  /** @param refused the broker would not give the queue back after it was up: the member cannot go on. */
-  constructor(node: Node, options: MailboxOptions, refused: (error: BrokerError) => void) {
+  constructor(node: Node, options: MailboxOptions, feed: Feed) {
     this.#node = node
-    this.#options = options
-    const prefetch = prefetchOf(options.concurrency)
-    this.#hands = new Hands(2 * prefetch)
-    this.#burial = new Burial(node.post, options.address)
-    this.#intake = new Intake(node, {
-      address: options.address,
-      maxDeliveries: options.maxDeliveries,
-      hands: this.#hands,
-      burial: this.#burial,
-      desk: this,
-      admit: (hand, job) => this.#admitLate(hand, job),
-      release: (hand) => this.#release(hand),
-    })
-    this.subscription = new Subscription(node, options.queue, routingKey(options.address), prefetch, {
-      delivery: (delivery) => this.#receive(delivery),
-      resuming: () => this.#expect(),
-      lost: () => this.#lose(),
-      refused,
-    })
+    this.options = options
+    this.key = routingKey(options.address)
+    this.#feed = feed
+    this.#burial = new Burial(node.post)
   }
 
   /** For people. */
   get load(): { readonly running: number; readonly waiting: number } {
-    return { running: this.#running.size, waiting: this.#ready.length }
+    return { running: this.#running, waiting: this.#ready.length }
+  }
+
+  /** Fails when the broker would not give the queue back after it was up: the member cannot go on. */
+  get refused(): Effect.Effect<never, BrokerError> {
+    return this.#feed.refused
   }
 
   // Receiving
 
-  #receive(delivery: Delivery): void {
-    const known = this.#hands.resume(delivery)
-    if (known !== undefined) return this.#resume(known)
-    const { hand, jobs } = this.#intake.take(delivery)
-    for (const job of jobs) this.#admit(job)
-    this.#release(hand) // there may be nothing in it to wait for
-    this.#pump()
-  }
-
-  /** Goes on with a batch that was in hand when the link was lost (redelivery.ts, R1). */
-  #resume(hand: Hand): void {
-    const back = [...hand.jobs].filter((job) => job.state === "waiting")
-    for (const job of back) if (job.ask !== undefined) this.#node.cancels.watch(job)
-    this.#ready.merge(back)
-    if (this.#phase === "finishing") this.#ready.begunFirst()
-    this.#release(hand)
-    this.#pump()
-  }
-
-  #admitLate(hand: Hand, job: Job): void {
-    hand.jobs.add(job)
-    if (hand.delivery === undefined || this.#phase === "left") return // the broker has put it back
-    this.#admit(job)
-    this.#pump()
-  }
-
   /** Takes a job in, unless it can be seen already that it must not run. */
-  #admit(job: Job): void {
+  admit(job: Job): void {
     const { ask } = job
     if (ask !== undefined) {
       if (this.#isCycle(ask.chain)) {
-        const path = [...(ask.path ?? []), format(this.#options.address)].join(" -> ")
+        const path = [...(ask.path ?? []), format(this.options.address)].join(" -> ")
         return this.answered(job, {
           tag: "failed",
           reason: new Rejected({ why: `the ask would wait for itself: ${path}` }),
@@ -142,9 +107,20 @@ export class Mailbox implements Desk {
 
   /** Every place at work here waits, directly or not, for this very ask: nobody would ever be free to handle it. */
   #isCycle(chain: ReadonlyArray<string> | undefined): boolean {
-    if (chain === undefined || this.#running.size < this.#options.concurrency) return false
-    for (const work of this.#running) if (work instanceof Turn || !chain.includes(work.key)) return false
+    if (chain === undefined || this.#running < this.options.concurrency) return false
+    for (const work of this.#begun) {
+      if (work instanceof Turn || (work.running && !chain.includes(work.key))) return false
+    }
     return true
+  }
+
+  /** Goes on with a batch that was in hand when the link was lost (redelivery.ts, R1). */
+  resume(jobs: ReadonlyArray<Job>): void {
+    const waiting = jobs.filter((job) => job.state === "waiting")
+    for (const job of waiting) if (job.ask !== undefined) this.#node.cancels.watch(job)
+    for (const job of jobs) if (job.state !== "waiting") this.#begun.add(job)
+    this.#ready.merge(waiting)
+    if (this.#finishing) this.#ready.putFirst(this.#mayFinish)
   }
 
   // Handling
@@ -152,33 +128,33 @@ export class Mailbox implements Desk {
   /** A cell takes the mail from now on. */
   open(receiver: Receiver): void {
     this.#receiver = receiver
-    if (this.#phase === "finishing" && !this.#node.stopping) this.#phase = "open"
-    this.#pump()
+    if (!this.#node.stopping) this.#finishing = false
+    this.proceed()
   }
 
   /** The cell is gone. Asks that it was handling are answered `Crashed`, tells are handled again by the next one. */
   close(why: unknown): void {
     this.#receiver = undefined
-    for (const job of [...this.#running].reverse()) {
-      if (job instanceof Turn) continue
+    for (const job of [...this.#begun].reverse()) {
+      if (job instanceof Turn || !job.running) continue
       if (job.ask === undefined) this.#again(job, job.begun)
       else this.answered(job, { tag: "failed", reason: new Crashed({ why: describe(why) }) })
       job.abort(why)
     }
-    this.#checkIdle()
+    this.checkIdle()
   }
 
   /** Something that is not mail takes its turn. */
   take(turn: Turn): void {
     this.#ready.add(turn)
-    this.#pump()
+    this.proceed()
   }
 
-  #pump(): void {
+  proceed(): void {
     if (this.#pumping) return // a handler that is done at once comes back here: the loop below goes on, not the stack
     this.#pumping = true
     try {
-      while (this.#receiver !== undefined && this.#running.size < this.#options.concurrency) {
+      while (this.#receiver !== undefined && this.#running < this.options.concurrency) {
         const next = this.#ready.take()
         if (next === undefined) break
         if (next instanceof Turn) this.#give(next)
@@ -191,23 +167,26 @@ export class Mailbox implements Desk {
     } finally {
       this.#pumping = false
     }
-    this.#checkIdle()
+    this.checkIdle()
   }
 
   #mayStart({ hand }: Job): boolean {
-    return (this.#phase !== "finishing" || hand.started) && !this.#mustWait(hand)
+    if ((this.#finishing || this.#node.stopping) && !this.#mayFinish(hand)) return false
+    // Something older is still to come back, and order matters here (feed.ts, F3).
+    return this.options.concurrency > 1 || !this.#feed.isAhead(hand)
   }
 
-  /** Something older is still to come back, and order matters here (M4). */
-  #mustWait(hand: Hand): boolean {
-    return this.#patience !== undefined && this.#options.concurrency === 1 && this.#hands.oldestAway < hand.order
-  }
+  /** M4 */
+  readonly #mayFinish = (hand: Hand): boolean =>
+    hand.order <= (this.#node.stopping ? this.#feed.newestBegun : this.#newest)
 
   #give(turn: Turn): void {
-    this.#running.add(turn)
+    this.#begun.add(turn)
+    this.#running++
     void turn.take().then(() => {
-      this.#running.delete(turn)
-      this.#pump()
+      this.#begun.delete(turn)
+      this.#running--
+      this.proceed()
     })
   }
 
@@ -216,12 +195,16 @@ export class Mailbox implements Desk {
     const now = this.#node.now()
     // An ask nobody waits for any more never runs (promise 4).
     if (ask !== undefined && (ask.deadline <= now || job.aborted !== undefined)) return this.#drop(job)
-    if (job.begun >= this.#options.maxDeliveries) return this.#giveUp(job)
+    if (job.begun >= this.options.maxDeliveries) return this.#giveUp(job)
     job.state = "running"
     job.startedAt = now
-    job.hand.started = true
-    this.#running.add(job)
+    this.#begun.add(job)
+    this.#running++
+    if (job.hand.order > this.#newest) this.#newest = job.hand.order
+    this.#feed.begin(job.hand)
+    this.#starting = job
     receiver.start(job)
+    this.#starting = undefined
     if (ask !== undefined && job.running) {
       job.timer = this.#node.deadlines.add(ask.deadline, () =>
         job.abort(new Error("the deadline of the ask has passed")),
@@ -232,7 +215,7 @@ export class Mailbox implements Desk {
   /** A handler that does not end once its signal is aborted is stuck, and its cell with it (promise 1). */
   aborted(job: Job): void {
     if (!job.running) return
-    const { stuckAfter } = this.#options
+    const { stuckAfter } = this.options
     job.timer?.cancel()
     job.timer = this.#node.deadlines.add(this.#node.now() + stuckAfter, () => {
       this.#receiver?.crash(job, new Error(`stuck: still running ${stuckAfter} ms after its signal was aborted`))
@@ -254,21 +237,18 @@ export class Mailbox implements Desk {
   // Settling (called by jobs)
 
   answered(job: Job, outcome: Outcome | undefined): void {
-    const { ask } = job
-    if (ask !== undefined) {
-      this.#node.cancels.forget(job)
-      if (outcome !== undefined && job.aborted === undefined) {
-        const service = job.startedAt === 0 ? undefined : Math.max(0, this.#node.now() - job.startedAt)
-        const sent = job.sending()
-        try {
-          this.#node.post.answer(replyAddress(job, ask), outcome, service, sent)
-        } catch (error) {
-          sent() // it is not JSON, so nothing was sent; without this the ack would wait for ever
-          throw error
-        }
-      }
-    }
+    // Who took the actor's own key is told the one by which mail for its siblings can travel with it.
+    const via = job.item.to === undefined ? this.options.sharedKey : undefined
+    reply(this.#node, job, outcome, { service: this.#service(job), via, reads: this.options.codec })
     this.#done(job)
+  }
+
+  /** How long one more message keeps the consumer of the queue busy, ms; undefined when it was never begun. */
+  #service(job: Job): number | undefined {
+    if (job.startedAt === 0) return undefined
+    const took = Math.max(0, this.#node.now() - job.startedAt)
+    // A handler that was done at once kept the whole process busy; others work side by side, in this actor and the next.
+    return job === this.#starting ? took : took / (Math.min(this.options.concurrency, atOnce) * this.#feed.size)
   }
 
   rejected(job: Job, reason: Rejected): void {
@@ -285,7 +265,7 @@ export class Mailbox implements Desk {
 
   #blame(job: Job, error: unknown): void {
     const attempts = job.begun + 1
-    switch (afterCrash(job.item.kind, attempts, this.#options.maxDeliveries)) {
+    switch (afterCrash(job.item.kind, attempts, this.options.maxDeliveries)) {
       case "answer":
         return this.answered(job, { tag: "failed", reason: new Crashed({ why: describe(error) }) })
       case "retry":
@@ -297,8 +277,8 @@ export class Mailbox implements Desk {
 
   #again(job: Job, attempts: number): void {
     const { hand, item } = job
-    this.#running.delete(job)
-    job.end()
+    this.#end(job)
+    this.#begun.delete(job)
     const next = new Job(item, hand, attempts, this)
     hand.jobs.delete(job)
     hand.jobs.add(next)
@@ -311,78 +291,67 @@ export class Mailbox implements Desk {
   }
 
   #done(job: Job): void {
-    this.#running.delete(job)
-    job.end()
+    this.#end(job)
+    if (job.hand.delivery === undefined) this.#begun.delete(job) // the broker has it: there is nothing to settle
     job.settleIfDone()
-    this.#pump()
+    this.proceed()
+  }
+
+  #end(job: Job): void {
+    if (job.running) this.#running--
+    job.end()
   }
 
   settled(job: Job): void {
-    job.hand.jobs.delete(job)
-    this.#release(job.hand)
-  }
-
-  #release(hand: Hand): void {
-    this.#hands.release(hand)
-    this.#checkIdle()
+    this.#begun.delete(job)
+    this.#feed.settled(job)
+    this.checkIdle()
   }
 
   // The link
 
-  /** A new link: whether mail of the last one is to come back, for which younger mail then waits a moment. */
-  #expect(): boolean {
-    if (this.#hands.oldestAway === Number.POSITIVE_INFINITY) return false
-    this.#patience?.cancel()
-    this.#patience = this.#node.deadlines.add(this.#node.now() + patience, () => {
-      this.#patience = undefined
-      this.#pump()
-    })
-    return true
-  }
-
   /** The broker has put back what was in hand. What runs goes on (promise 9). */
-  #lose(): void {
+  lose(): void {
     this.#forgetMail()
-    this.#hands.lose()
-    this.#checkIdle()
+    for (const work of this.#begun) if (!(work instanceof Turn) && !work.running) this.#begun.delete(work)
+    this.checkIdle()
   }
 
-  #forgetMail(): void {
-    for (const job of this.#ready.forgetMail()) this.#node.cancels.forget(job)
+  #forgetMail(): ReadonlyArray<Job> {
+    const jobs = this.#ready.forgetMail()
+    for (const job of jobs) this.#node.cancels.forget(job)
+    return jobs
   }
 
   // Stopping
 
-  /** Takes no new batch, and finishes what was begun. */
+  /** Begins no new batch, and finishes what was begun (M4). */
   readonly finish: Effect.Effect<void> = Effect.callback((resume) => {
-    if (this.#phase === "open") this.#phase = "finishing"
-    this.#ready.begunFirst()
+    this.#finishing = true
+    this.#ready.putFirst(this.#mayFinish)
     this.#idle.push(() => resume(Effect.void))
-    this.#checkIdle()
+    this.proceed()
   })
 
-  /** Leaves the queue, and gives back what is not settled. */
-  readonly leave: Effect.Effect<void> = Effect.suspend(() => {
-    this.#phase = "left"
-    return this.subscription.leave(() => {
-      this.#hands.giveBack()
-      this.#forgetMail()
-    })
-  })
+  /** The actor has left the queue. What it leaves undone. */
+  leave(): ReadonlyArray<Job> {
+    return this.#forgetMail()
+  }
 
-  #checkIdle(): void {
-    if (this.#idle.length === 0 || this.#running.size > 0) return
-    // A batch that was begun is finished, unless there is no cell left to do it.
-    if (this.#receiver !== undefined && this.#hands.begun) return
+  /** Tells those who wait for it that nothing is left to finish. */
+  checkIdle(): void {
+    if (this.#idle.length === 0 || this.#running > 0) return
+    // What was begun is finished, unless there is no cell left to do it.
+    if (this.#receiver !== undefined && this.#unfinished) return
     const idle = this.#idle
     this.#idle = []
     for (const call of idle) call()
   }
+
+  get #unfinished(): boolean {
+    const next = this.#ready.first
+    return this.#begun.size > 0 || (next instanceof Job && this.#mayFinish(next.hand)) || this.#feed.owing
+  }
 }
 
 const describe = (error: unknown): string => asError(error).message
-
-const replyAddress = (job: Job, ask: AskItem): ReplyAddress =>
-  job.hand.plain === undefined
-    ? { kind: "node", queue: ask.replyTo, id: ask.id }
-    : { kind: "plain", queue: ask.replyTo, correlationId: job.hand.plain.correlationId }

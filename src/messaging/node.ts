@@ -9,6 +9,7 @@ import type { Names } from "../wire/names.ts"
 import { Cancels } from "./cancels.ts"
 import { Connection, type LinkUser } from "./connection.ts"
 import { Deadlines } from "./deadlines.ts"
+import { Feeds } from "./feeds.ts"
 import { Inbox } from "./inbox.ts"
 import { type Limits, Outbox } from "./outbox.ts"
 import { PendingAsks } from "./pending.ts"
@@ -38,8 +39,10 @@ export class Node {
   readonly pending: PendingAsks
   readonly cancels: Cancels
   readonly post: Post
-  /** Of the actors that run here. */
-  readonly mailboxes = new Set<{ readonly finish: Effect.Effect<void> }>()
+  /** The queues of the actors that run here. */
+  readonly feeds = new Feeds(this)
+  /** Until all that the system starts with is there. */
+  starting = true
   /** Set while the system shuts down: no new calls from outside. */
   stopping = false
   readonly leaveInbox: Effect.Effect<void>

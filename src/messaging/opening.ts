@@ -2,7 +2,8 @@
 
 import { v7 as uuid } from "uuid"
 import type { Incoming } from "../broker/broker.ts"
-import { batchType, decodeBatch, otherVersion } from "../wire/batch.ts"
+import { fromRoutingKey } from "../wire/address.ts"
+import { batchType, decodeBatch, isBatch, isPacked, otherVersion } from "../wire/batch.ts"
 import type { Remains } from "../wire/dead-letter.ts"
 import type { MailItem } from "../wire/item.ts"
 import { writeJson } from "../wire/json.ts"
@@ -12,13 +13,21 @@ import { rawProperties } from "../wire/raw-message.ts"
 
 /** Where an answer goes: to a node's inbox by ask id, or to the reply queue of a plain client. */
 export type ReplyAddress =
-  | { readonly kind: "node"; readonly queue: string; readonly id: number }
+  | {
+      readonly kind: "node"
+      readonly queue: string
+      readonly id: number
+      /** The ask came in MessagePack. */
+      readonly packed: boolean
+    }
   | { readonly kind: "plain"; readonly queue: string; readonly correlationId: string | undefined }
 
 /** A part that cannot be read: an ask is refused, anything else becomes a dead letter. */
 export interface Unreadable {
   readonly why: string
   readonly answer: ReplyAddress | undefined
+  /** The routing key of the actor it is for, if it says. */
+  readonly to?: string
   readonly remains: Remains
 }
 
@@ -27,6 +36,8 @@ export interface Mail {
   readonly unreadable: ReadonlyArray<Unreadable>
   /** Set for a plain message: what its reply has to carry. */
   readonly plain: { readonly correlationId: string | undefined } | undefined
+  /** It came in MessagePack, and so do the replies to it. */
+  readonly packed: boolean
   /** How often it was sent again from the dead letters. */
   readonly replays: number
 }
@@ -45,16 +56,17 @@ const whole = (message: Incoming): Remains => ({
 /** @param now ms since the epoch. */
 export const openMail = (message: Incoming, now: number): Mail => {
   const { contentType } = message
-  const isOurs = contentType === batchType || (contentType !== undefined && otherVersion(contentType) !== undefined)
+  const isOurs = isBatch(message) || (contentType !== undefined && otherVersion(contentType) !== undefined)
   return isOurs ? openBatch(message) : openPlain(message, now)
 }
 
 const openBatch = (message: Incoming): Mail => {
   const replays = replaysOf(message)
+  const packed = isPacked(message)
   const batch = decodeBatch(message)
   if (isMalformed(batch)) {
     const unreadable = [{ why: batch.why, answer: undefined, remains: whole(message) }]
-    return { items: [], unreadable, plain: undefined, replays }
+    return { items: [], unreadable, plain: undefined, packed, replays }
   }
   const items: Array<MailItem> = []
   const unreadable: Array<Unreadable> = []
@@ -69,20 +81,28 @@ const openBatch = (message: Incoming): Mail => {
         remains: whole(message),
       })
   }
-  return { items, unreadable, plain: undefined, replays }
+  return { items, unreadable, plain: undefined, packed, replays }
 }
 
-const refusal = ({ why, ask }: Malformed): { readonly why: string; readonly answer: ReplyAddress | undefined } => ({
-  why,
-  answer: ask === undefined ? undefined : { kind: "node", queue: ask.replyTo, id: ask.id },
-})
+const refusal = ({ why, ask, raw }: Malformed): Omit<Unreadable, "remains"> => {
+  const to = typeof raw === "object" && raw !== null && "a" in raw ? raw.a : undefined
+  return {
+    why,
+    answer: ask === undefined ? undefined : { kind: "node", queue: ask.replyTo, id: ask.id, packed: false },
+    ...(typeof to === "string" && fromRoutingKey(to) !== undefined ? { to } : {}),
+  }
+}
 
-/** The unreadable item as a batch of its own: its neighbours live. */
+/** The unreadable item as a batch of its own, in JSON: its neighbours live. */
 const partOf = (message: Incoming, node: string, { raw }: Malformed): Remains => {
   const body = raw === undefined ? undefined : writeJson({ node, items: [raw] })
   return body === undefined
     ? whole(message)
-    : { kind: "message", properties: rawProperties(message), body: Buffer.from(body) }
+    : {
+        kind: "message",
+        properties: { ...rawProperties(message), contentType: batchType, contentEncoding: "utf-8" },
+        body: Buffer.from(body),
+      }
 }
 
 const openPlain = (message: Incoming, now: number): Mail => {
@@ -90,7 +110,13 @@ const openPlain = (message: Incoming, now: number): Mail => {
   const plain = { correlationId }
   const replays = replaysOf(message)
   const opened = decodePlain(message, now, { fallback: uuid() })
-  if (!isMalformed(opened)) return { items: [opened.item], unreadable: [], plain, replays }
+  if (!isMalformed(opened)) return { items: [opened.item], unreadable: [], plain, packed: false, replays }
   const answer: ReplyAddress | undefined = replyTo ? { kind: "plain", queue: replyTo, correlationId } : undefined
-  return { items: [], unreadable: [{ why: opened.why, answer, remains: whole(message) }], plain, replays }
+  return {
+    items: [],
+    unreadable: [{ why: opened.why, answer, remains: whole(message) }],
+    plain,
+    packed: false,
+    replays,
+  }
 }

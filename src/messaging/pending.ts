@@ -5,6 +5,7 @@
 
 import type { Outcome, ReplyItem } from "../wire/item.ts"
 import { type Deadlines, Entry } from "./deadlines.ts"
+import { Numbered } from "./numbered.ts"
 
 /** An ask that waits for its reply; as an entry it falls due at its deadline. */
 export abstract class OpenAsk extends Entry {
@@ -17,7 +18,7 @@ export abstract class OpenAsk extends Entry {
 
 export class PendingAsks {
   readonly #deadlines: Deadlines
-  readonly #asks = new Map<number, OpenAsk>()
+  readonly #asks = new Numbered<OpenAsk>()
 
   constructor(deadlines: Deadlines) {
     this.#deadlines = deadlines
@@ -29,12 +30,12 @@ export class PendingAsks {
 
   /** @param deadline ms since the epoch. */
   add(ask: OpenAsk, deadline: number): void {
-    this.#asks.set(ask.id, ask)
+    this.#asks.add(ask.id, ask)
     this.#deadlines.schedule(deadline, ask)
   }
 
   has(id: number): boolean {
-    return this.#asks.has(id)
+    return this.#asks.get(id) !== undefined
   }
 
   reply(item: ReplyItem): void {
@@ -54,7 +55,7 @@ export class PendingAsks {
 
   /** Ends them all: the node stops. */
   endAll(outcome: Outcome): void {
-    for (const id of [...this.#asks.keys()]) this.end(id, outcome)
+    for (const { id } of this.#asks.values()) this.end(id, outcome)
   }
 
   #end(ask: OpenAsk, outcome: Outcome): void {

@@ -2,15 +2,16 @@
 //
 // T1. Each `done` is called once, when the broker has taken the parcel or will never take it.
 
-import { v7 as uuid } from "uuid"
 import type { Incoming } from "../broker/broker.ts"
-import { type Address, format, routingKey } from "../wire/address.ts"
+import { type Address, format, fromRoutingKey, routingKey } from "../wire/address.ts"
 import { encodeBatch, encodeItem } from "../wire/batch.ts"
 import { type DeadLetter, type DeadReason, encodeDeadLetter, type Remains } from "../wire/dead-letter.ts"
-import type { MailItem, Outcome } from "../wire/item.ts"
+import type { MailItem, Outcome, ReplyItem } from "../wire/item.ts"
+import type { Packed } from "../wire/msgpack/writer.ts"
 import type { Names } from "../wire/names.ts"
 import { encodePlainReply } from "../wire/plain.ts"
 import type { Destination, Lane, Parcel, Ready, Refusal } from "./lane.ts"
+import { messageId } from "./message-ids.ts"
 import type { ReplyAddress } from "./opening.ts"
 import type { Outbox } from "./outbox.ts"
 import { asError } from "./thrown.ts"
@@ -21,10 +22,14 @@ export interface Death {
   readonly error: unknown
   /** How often its handling was begun. */
   readonly attempts: number
-  readonly address: Address
+  /** The routing key of the actor it was for, as far as that is known. */
+  readonly to: string
   readonly replays: number
   readonly remains: Remains
 }
+
+/** What a reply tells of the actor that it comes from. */
+export type Hints = Pick<ReplyItem, "service" | "via" | "reads">
 
 /** Marks an item that was split off a batch which came back: one of them may kill processes. */
 const splitHeader = "warren-split"
@@ -62,15 +67,16 @@ export class Post {
     return this.#outbox.push(lane, parcel)
   }
 
-  /** @param service how long the handler took, ms. @param via the key of the queue that the actor shares with others. */
-  answer(to: ReplyAddress, outcome: Outcome, service: number | undefined, done: () => void, via?: string): void {
+  /** An ask that came in MessagePack is answered so. @throws TypeError when the outcome is not JSON. */
+  answer(to: ReplyAddress, outcome: Outcome, hints: Hints | undefined, done: () => void): void {
     const settled = (refusal: Refusal | undefined) => {
       if (refusal !== undefined) this.#log(`an answer to ${to.queue} was lost: ${refusal.message}`)
       done()
     }
+    const lane = this.#replyTo(to.queue)
     const content =
-      to.kind === "plain" ? encodePlainReply(outcome, to.correlationId) : replyText(to.id, outcome, service, via)
-    this.#outbox.push(this.#replyTo(to.queue), { content, persistent: false, owed: true, settled })
+      to.kind === "plain" ? encodePlainReply(outcome, to.correlationId) : replyContent(lane, to, outcome, hints)
+    this.#outbox.push(lane, { content, persistent: false, owed: true, settled })
   }
 
   cancel(address: Address, id: number): void {
@@ -82,10 +88,11 @@ export class Post {
   /**
    * Sends an item of a batch again on its own, with the identity it has.
    *
+   * @param key a routing key that leads to its mailbox.
    * @param done whether the broker has it; false when the mailbox is full, or it is too large on its own.
    */
-  again(address: Address, item: MailItem, replays: number, done: (taken: boolean) => void): void {
-    const to = this.#mail(routingKey(address), item.node)
+  again(key: string, item: MailItem, replays: number, done: (taken: boolean) => void): void {
+    const to = this.#mail(key, item.node)
     this.#offer(to, replayable(item, replays), done, (refusal) => refusal._tag === "Nacked")
   }
 
@@ -100,17 +107,18 @@ export class Post {
   }
 
   #letter(death: Death): DeadLetter {
-    const { address, remains } = death
+    const { to, remains } = death
+    const address = fromRoutingKey(to)
     const error = asError(death.error)
     const sender = remains.kind === "item" ? remains.item.sender : undefined
     return {
       reason: death.reason,
       error: { name: error.name, message: error.message, ...(error.stack === undefined ? {} : { stack: error.stack }) },
       attempts: death.attempts,
-      address: format(address),
+      address: address === undefined ? "" : format(address),
       origin: {
         exchange: this.#names.mail,
-        routingKey: routingKey(address),
+        routingKey: to,
         node: remains.kind === "item" ? remains.item.node : "",
         ...(sender === undefined ? {} : { sender }),
       },
@@ -164,21 +172,25 @@ export class Post {
   }
 }
 
-const replyText = (id: number, outcome: Outcome, service: number | undefined, via: string | undefined): string =>
-  encodeItem({
-    kind: "reply",
-    id,
-    outcome,
-    ...(service === undefined ? {} : { service }),
-    ...(via === undefined ? {} : { via }),
-  })
+const replyContent = (
+  lane: Lane,
+  { id, packed }: ReplyAddress & { readonly kind: "node" },
+  outcome: Outcome,
+  hints: Hints | undefined,
+): string | Packed => {
+  const { service, via } = hints ?? {}
+  // Who asks in MessagePack knows.
+  const reads = packed ? undefined : hints?.reads
+  const item: ReplyItem = { kind: "reply", id, outcome, service, via, reads }
+  return (packed ? lane.pack(item) : undefined) ?? encodeItem(item)
+}
 
 /** A batch of one, from whichever node it came first. */
 const replayable = (item: MailItem, replays: number): Ready => ({
   ...encodeBatch(
     {
       node: item.node,
-      messageId: uuid(),
+      messageId: messageId(),
       ...(item.kind === "ask" ? { replyTo: item.replyTo } : {}),
     },
     [encodeItem(item)],

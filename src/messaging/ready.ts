@@ -1,6 +1,7 @@
 // What waits to be handled by a cell: mail in the order in which it came, and turns.
 
 import { MutableList } from "effect"
+import type { Hand } from "./hand.ts"
 import type { Job } from "./job.ts"
 import { Turn } from "./turn.ts"
 
@@ -9,6 +10,11 @@ export class Ready {
 
   get length(): number {
     return this.#list.length
+  }
+
+  /** What is to be taken next. */
+  get first(): Job | Turn | undefined {
+    return MutableList.toArrayN(this.#list, 1)[0]
   }
 
   add(work: Job | Turn): void {
@@ -30,9 +36,9 @@ export class Ready {
     this.#replace([...MutableList.toArray(this.#list), ...jobs].sort(byAge))
   }
 
-  /** What belongs to a batch that was begun goes before what does not. */
-  begunFirst(): void {
-    const rank = (work: Job | Turn) => (work instanceof Turn || work.hand.started ? 0 : 1)
+  /** Turns and the mail of these batches go before the rest. */
+  putFirst(which: (hand: Hand) => boolean): void {
+    const rank = (work: Job | Turn) => (work instanceof Turn || which(work.hand) ? 0 : 1)
     this.#replace(MutableList.toArray(this.#list).sort((a, b) => rank(a) - rank(b)))
   }
 

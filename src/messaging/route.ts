@@ -39,6 +39,15 @@ export class Route {
     if (own.via?.destination.routingKey !== via) own.via = this.#node.post.mailTo(via)
   }
 
+  /** Whether the actor would like its mail in MessagePack. Kept with the lane, for all who call it. */
+  get packs(): boolean {
+    return this.#current().packs
+  }
+
+  set packs(packs: boolean) {
+    this.#current().packs = packs
+  }
+
   /** R2. The lane to try again, or undefined when there is no other. */
   detour(lane: Lane): Lane | undefined {
     const own = this.#current()

@@ -1,12 +1,13 @@
-// Keeps one consumer on one mailbox queue, over every link.
+// Keeps one consumer on one mailbox queue, over every link, and the routing keys bound that lead to it.
 //
 // U1. It starts with a prefetch of one and widens at the first message that is beyond suspicion: never delivered before,
 //     and not split off a batch (post.ts). Mail that kills processes comes back first: so it is alone in hand when it
 //     does, and its neighbours are not counted as suspects. At the first item of a split batch it is narrow again.
 // U2. Where mail of a lost link is to come back to this very process, it starts wide: what it had in hand did not kill it,
-//     and the mailbox puts it in order again (mailbox.ts, M4).
+//     and the feed puts it in order again (feed.ts, F3).
+// U3. An actor is reached once its key is bound: on a new link before the queue is consumed, at once if it comes later.
 
-import { Effect } from "effect"
+import { Deferred, Effect } from "effect"
 import type { Consumer, Delivery, Link, QueueSpec } from "../broker/broker.ts"
 import type { BrokerError } from "../broker/errors.ts"
 import type { LinkUser } from "./connection.ts"
@@ -23,38 +24,64 @@ export interface Subscriber {
   readonly refused: (error: BrokerError) => void
 }
 
+export interface Source {
+  readonly queue: QueueSpec
+  /** A routing key that leads to the queue but is no actor's. */
+  readonly sharedKey: string | undefined
+  /** Batches in hand, once wide. */
+  readonly prefetch: number
+}
+
+/** Keys that are bound side by side: each costs two round trips. */
+const sideBySide = 16
+
+/** ms before a queue that is being deleted is declared again. */
+const deletion = 100
+
 export class Subscription implements LinkUser {
   readonly #node: Node
-  readonly #queue: QueueSpec
-  readonly #routingKey: string
-  readonly #prefetch: number
+  readonly #source: Source
   readonly #subscriber: Subscriber
+  /** The routing keys of the actors, and those of them that are bound on this link. */
+  readonly #keys = new Set<string>()
+  #bound = new Set<string>()
+  /** Done when it is up the next time. */
+  #nextUp = Deferred.makeUnsafe<void>()
   #link: Link | undefined
   #consumer: Consumer | undefined
+  /** How it consumes, and how it is to. */
   #narrow = true
+  #suspicious = true
   #resizing = false
   #left = false
   /** What came while it was leaving. */
   readonly #late: Array<Delivery> = []
 
-  /** @param routingKey of the exchanges for mail and for control. @param prefetch batches in hand, once wide. */
-  constructor(node: Node, queue: QueueSpec, routingKey: string, prefetch: number, subscriber: Subscriber) {
+  constructor(node: Node, source: Source, subscriber: Subscriber) {
     this.#node = node
-    this.#queue = queue
-    this.#routingKey = routingKey
-    this.#prefetch = prefetch
+    this.#source = source
     this.#subscriber = subscriber
   }
 
   up(link: Link): Effect.Effect<void, BrokerError> {
     return Effect.gen({ self: this }, function* () {
-      const { names, inbox } = this.#node
-      yield* link.declareQueue(this.#queue)
-      yield* link.bind({ queue: this.#queue.name, exchange: names.mail, routingKey: this.#routingKey })
-      yield* link.bind({ queue: inbox, exchange: names.control, routingKey: this.#routingKey })
+      const { names } = this.#node
+      const { queue, sharedKey, prefetch } = this.#source
+      yield* link.declareQueue(queue)
+      if (sharedKey !== undefined) {
+        yield* link.bind({ queue: queue.name, exchange: names.mail, routingKey: sharedKey })
+      }
+      this.#bound = new Set()
+      // Actors may come while the others are bound: go on until none is left.
+      for (let next = this.#unbound(); next.length > 0; next = this.#unbound()) {
+        yield* Effect.forEach(next, (key) => this.#bind(link, key), { concurrency: sideBySide, discard: true })
+      }
       this.#link = link
-      this.#narrow = !this.#subscriber.resuming()
-      yield* this.#consume(link, this.#narrow ? 1 : this.#prefetch)
+      this.#narrow = this.#suspicious = !this.#subscriber.resuming()
+      yield* this.#consume(link, this.#narrow ? 1 : prefetch)
+      const up = this.#nextUp
+      this.#nextUp = Deferred.makeUnsafe()
+      Deferred.doneUnsafe(up, Effect.void)
     })
   }
 
@@ -63,6 +90,26 @@ export class Subscription implements LinkUser {
     this.#consumer = undefined
     this.#resizing = false
     this.#subscriber.lost()
+  }
+
+  /** One more actor, whose key is bound from the next `up` on. */
+  add(key: string): void {
+    this.#keys.add(key)
+  }
+
+  /** The key stays bound, for the actor may be elsewhere too. It is not bound again. */
+  remove(key: string): void {
+    this.#keys.delete(key)
+  }
+
+  /** Until the key of an actor that was added is bound. */
+  reach(key: string): Effect.Effect<void, BrokerError> {
+    return Effect.suspend((): Effect.Effect<void, BrokerError> => {
+      const link = this.#link
+      const later = Effect.suspend(() => Effect.andThen(Deferred.await(this.#nextUp), this.reach(key)))
+      if (link === undefined) return later
+      return this.#bound.has(key) ? Effect.void : Effect.catchTag(this.#bind(link, key), "LinkLost", () => later)
+    })
   }
 
   /**
@@ -75,6 +122,20 @@ export class Subscription implements LinkUser {
     return Effect.suspend(() => {
       this.#left = true
       return this.#consumer === undefined ? Effect.sync(giveBack) : this.#end(this.#consumer, giveBack)
+    })
+  }
+
+  #unbound(): ReadonlyArray<string> {
+    return [...this.#keys].filter((key) => !this.#bound.has(key))
+  }
+
+  /** Mail for an actor goes to the queue, cancels to the node. */
+  #bind(link: Link, key: string): Effect.Effect<void, BrokerError> {
+    const { names, inbox } = this.#node
+    return Effect.gen({ self: this }, function* () {
+      yield* link.bind({ queue: this.#source.queue.name, exchange: names.mail, routingKey: key })
+      yield* link.bind({ queue: inbox, exchange: names.control, routingKey: key })
+      this.#bound.add(key)
     })
   }
 
@@ -91,28 +152,32 @@ export class Subscription implements LinkUser {
     const listener = {
       delivery: (delivery: Delivery) => {
         if (this.#left) return void this.#late.push(delivery)
-        if (isSplit(delivery.message)) this.#resize(link, true)
-        else if (!delivery.redelivered) this.#resize(link, false)
+        if (isSplit(delivery.message)) this.#suspicious = true
+        else if (!delivery.redelivered) this.#suspicious = false
+        this.#resize(link)
         this.#subscriber.delivery(delivery)
       },
       cancelled: (why: string) => this.#cancelled(link, why),
     }
-    return Effect.flatMap(link.consume(this.#queue.name, { prefetch }, listener), (consumer) => {
+    return Effect.flatMap(link.consume(this.#source.queue.name, { prefetch }, listener), (consumer) => {
       this.#consumer = consumer
       this.#resizing = false
-      return this.#left ? this.#end(consumer, () => {}) : Effect.void
+      if (this.#left) return this.#end(consumer, () => {})
+      this.#resize(link) // a message may have been quicker than consume-ok, and the only one that comes
+      return Effect.void
     })
   }
 
-  #resize(link: Link, narrow: boolean): void {
+  /** U1. Before consume-ok, and while it changes already, it waits for that. */
+  #resize(link: Link): void {
     const consumer = this.#consumer
-    // Before consume-ok, or while it changes already, the next message does it.
+    const narrow = this.#suspicious
     if (this.#narrow === narrow || this.#resizing || consumer === undefined) return
     this.#narrow = narrow
     this.#resizing = true
     const again = Effect.suspend(() =>
       // It may have been subscribed anew meanwhile, on this link or another.
-      this.#consumer === consumer ? this.#consume(link, narrow ? 1 : this.#prefetch) : Effect.void,
+      this.#consumer === consumer ? this.#consume(link, narrow ? 1 : this.#source.prefetch) : Effect.void,
     )
     const resized = consumer.cancel.pipe(
       Effect.andThen(again),
@@ -125,12 +190,19 @@ export class Subscription implements LinkUser {
   /** The broker ended the consumer (queue deleted, consumer timeout), but the link lives. */
   #cancelled(link: Link, why: string): void {
     if (this.#link !== link || this.#left) return
-    this.#node.log("Warn", `${this.#queue.name}: the broker ended the consumer (${why}); subscribing again`)
+    this.#node.log("Warn", `${this.#source.queue.name}: the broker ended the consumer (${why}); subscribing again`)
     this.down()
-    this.#node.run(Effect.catch(this.up(link), (error) => this.#failed(error)))
+    this.#node.run(Effect.catch(this.#upAgain(link), (error) => this.#failed(error)))
   }
 
-  /** A lost link is no news here, the next one brings us up; anything else ends the member. */
+  /** RabbitMQ cancels before it deletes: a queue may still be there when it is declared, and be gone a moment later. */
+  #upAgain(link: Link): Effect.Effect<void, BrokerError> {
+    return Effect.suspend(() => (this.#left ? Effect.void : this.up(link))).pipe(
+      Effect.catchTag("NotFound", () => Effect.andThen(Effect.sleep(deletion), this.#upAgain(link))),
+    )
+  }
+
+  /** A lost link is no news here, the next one brings us up; anything else ends the members. */
   #failed(error: BrokerError): Effect.Effect<void> {
     return Effect.sync(() => {
       if (error._tag !== "LinkLost") this.#subscriber.refused(error)

@@ -66,8 +66,7 @@ const drain = (node: Node): Child => ({
   open: forever(
     Effect.suspend(() => {
       node.stopping = true
-      const finishing = Effect.forEach([...node.mailboxes], (mailbox) => mailbox.finish, { concurrency: "unbounded" })
-      return Effect.asVoid(Effect.timeoutOption(finishing, drainWithin))
+      return Effect.asVoid(Effect.timeoutOption(node.feeds.finish, drainWithin))
     }),
   ),
 })

@@ -73,6 +73,7 @@ export const run = <R>(options: NodeOptions, tree: Tree<R> | undefined) =>
       start(surroundings, tree as Tree<unknown> | undefined),
       patience(node, Duration.toMillis(options.startTimeout ?? "30 seconds")),
     )
+    node.starting = false
     return { surroundings, guardian } satisfies Running
   })
 

@@ -20,6 +20,9 @@ export const format = (address: Address): string => `${address.domain}/${address
 export const routingKey = (address: Address): string =>
   `${address.domain}.${address.type}.${address.id}.v${address.major}`
 
+/** `domain.name`: the routing key of a mailbox queue that actors of a domain share. Never that of an actor. */
+export const sharedKey = (domain: string, name: string): string => `${domain}.${name}`
+
 /** What is wrong with the tokens of an address, or undefined. */
 export const invalid = (address: Address): string | undefined => {
   for (const part of ["domain", "type", "id"] as const) {

@@ -1,17 +1,22 @@
-// The batch: one AMQP message that carries the items of one node for one queue. A single item is a batch of one.
+// The batch: one AMQP message that carries the items of one node for one queue. A single item is a batch of one. Its body
+// is JSON, or MessagePack for those who asked for it: the same value either way.
 //
 // B1. All items of a batch have the same `node` and the same `replyTo`; neither is in an item's text.
 // B2. Decoding never throws. One unreadable item costs itself, not its neighbours.
-// B3. Only the exact content type below is a batch; another version of it is refused by name, never guessed at.
+// B3. Only the exact content types below are batches; another version of it is refused by name, never guessed at.
 
 import type { Item } from "./item.ts"
 import { decodeItem, isText, maxText } from "./item-text.ts"
 import { readJson } from "./json.ts"
 import { isMalformed, type Malformed, malformed } from "./malformed.ts"
+import { joinPacked } from "./msgpack/batch.ts"
+import { readMsgpack } from "./msgpack/reader.ts"
+import type { Packed } from "./msgpack/writer.ts"
 
 export { encodeItem } from "./item-text.ts"
 
 export const batchType = "application/vnd.warren.v1+json"
+export const packedType = "application/vnd.warren.v1+msgpack"
 /** Items in one batch. Warren itself sends fewer; this bounds what a small body can cost its reader. */
 export const maxItems = 4096
 
@@ -26,8 +31,9 @@ export interface BatchHead {
 
 /** The AMQP properties and body of a batch; `persistent` and where it goes are the sender's to add. */
 export interface EncodedBatch {
-  readonly contentType: typeof batchType
-  readonly contentEncoding: "utf-8"
+  readonly contentType: typeof batchType | typeof packedType
+  /** Of text only. */
+  readonly contentEncoding?: "utf-8"
   readonly messageId: string
   readonly replyTo?: string
   readonly body: Buffer
@@ -40,6 +46,15 @@ export const encodeBatch = (head: BatchHead, texts: ReadonlyArray<string>): Enco
   return replyTo === undefined
     ? { contentType: batchType, contentEncoding: "utf-8", messageId, body }
     : { contentType: batchType, contentEncoding: "utf-8", messageId, replyTo, body }
+}
+
+/** @param items packed with one and the same table of shapes. */
+export const encodePackedBatch = (head: BatchHead, items: ReadonlyArray<Packed>): EncodedBatch => {
+  const body = joinPacked(head.node, items)
+  const { messageId, replyTo } = head
+  return replyTo === undefined
+    ? { contentType: packedType, messageId, body }
+    : { contentType: packedType, messageId, replyTo, body }
 }
 
 /** The parts of an incoming message that say what is in it. */
@@ -57,17 +72,21 @@ export interface Batch {
 }
 
 /** Whether it is a batch of the version that is spoken here. */
-export const isBatch = (message: { readonly contentType?: string }): boolean => message.contentType === batchType
+export const isBatch = (message: { readonly contentType?: string }): boolean =>
+  message.contentType === batchType || isPacked(message)
+
+/** Whether it is a batch in MessagePack. */
+export const isPacked = (message: { readonly contentType?: string }): boolean => message.contentType === packedType
 
 /** What to say of a batch in another version of the wire, or undefined when it is none. */
 export const otherVersion = (contentType: string): string | undefined => {
-  const version = /^application\/vnd\.warren\.v(\d{1,9})\+json$/.exec(contentType)?.[1]
+  const version = /^application\/vnd\.warren\.v(\d{1,9})\+(?:json|msgpack)$/.exec(contentType)?.[1]
   return version === undefined || version === "1"
     ? undefined
     : `the message is in wire version ${version}, and this node reads version 1 (${batchType}); upgrade the older one`
 }
 
-/** @param json the parsed body; `decodeBatch` without the AMQP around it. */
+/** @param json the body as a value; `decodeBatch` without the AMQP around it. */
 export const decodeItems = (json: unknown, replyTo: string | undefined): Batch | Malformed => {
   if (typeof json !== "object" || json === null) return malformed("a batch must be an object", json)
   const { node, items } = json as { readonly node?: unknown; readonly items?: unknown }
@@ -82,11 +101,11 @@ export const decodeItems = (json: unknown, replyTo: string | undefined): Batch |
 
 export const decodeBatch = (message: BatchMessage): Batch | Malformed => {
   const { contentType, replyTo } = message
-  if (contentType !== batchType) {
+  if (!isBatch(message)) {
     const given = contentType ?? ""
     return malformed(otherVersion(given) ?? `content type ${JSON.stringify(given)} is not ${batchType}`)
   }
-  const json = readJson(message.body)
-  if (isMalformed(json)) return json
-  return decodeItems(json.value, isText(replyTo, 255) ? replyTo : undefined)
+  const read = isPacked(message) ? readMsgpack(message.body) : readJson(message.body)
+  if (isMalformed(read)) return read
+  return decodeItems(read.value, isText(replyTo, 255) ? replyTo : undefined)
 }

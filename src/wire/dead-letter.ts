@@ -220,7 +220,9 @@ const decodeBrokers = (message: DeadMessage, why: string): DeadLetter => {
   const death = firstDeath(headers, queue, why)
   const keys = death["routing-keys"]
   const mailbox = queue.slice(queue.indexOf(".mailbox.") + ".mailbox.".length)
-  const address = queue.includes(".mailbox.") ? fromRoutingKey(mailbox) : undefined
+  const key = textOf(Array.isArray(keys) ? keys[0] : undefined)
+  // A queue that several actors share does not name one; the key may.
+  const address = queue.includes(".mailbox.") ? (fromRoutingKey(mailbox) ?? fromRoutingKey(key)) : undefined
   return {
     reason: brokerReasons.get(why) ?? "unknown",
     error: { name: "DeadLettered", message: `the broker took it out of ${queue || "its queue"}: ${why}` },
@@ -229,7 +231,7 @@ const decodeBrokers = (message: DeadMessage, why: string): DeadLetter => {
     address: address === undefined ? "" : format(address),
     origin: {
       exchange: textOf(headers["x-first-death-exchange"]),
-      routingKey: textOf(Array.isArray(keys) ? keys[0] : undefined) || (address === undefined ? "" : mailbox),
+      routingKey: key || (address === undefined ? "" : mailbox),
       node: "",
     },
     // AMQP timestamps are seconds.

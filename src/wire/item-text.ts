@@ -52,6 +52,7 @@ const encodeReply = (item: ReplyItem): string => {
   // To the microsecond: the digits below it are noise that costs bytes.
   if (item.service !== undefined) text += `,"s":${number(Math.round(item.service * 1000) / 1000)}`
   if (item.via !== undefined) text += `,"q":${quoted(item.via)}`
+  if (item.reads !== undefined) text += `,"e":"${item.reads}"`
   if (outcome.tag !== "value") text += `,"o":"${outcome.tag}"`
   const value = writeJson(
     outcome.tag === "value" ? outcome.value : outcome.tag === "declared" ? outcome.error : encodeReason(outcome.reason),
@@ -99,6 +100,7 @@ interface Raw {
   readonly s?: unknown
   readonly a?: unknown
   readonly q?: unknown
+  readonly e?: unknown
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
@@ -207,6 +209,8 @@ const decodeReply = (raw: Raw, id: number): ReplyItem | Malformed => {
     if (!isText(raw.q, maxKey)) return malformed(`the queue "q" must be a string of 1 to ${maxKey} characters`, raw)
     item.via = raw.q
   }
+  // A newer version may know more ways to write: JSON is always right.
+  if (raw.e === "msgpack") item.reads = raw.e
   return item
 }
 

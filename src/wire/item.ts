@@ -43,6 +43,9 @@ export interface TellItem extends Mail {
   readonly kind: "tell"
 }
 
+/** A way to write batches that an actor asks its callers for, beside JSON, which everybody reads. */
+export type CodecName = "msgpack"
+
 /** What a node inbox takes. */
 export interface ReplyItem {
   readonly kind: "reply"
@@ -50,9 +53,11 @@ export interface ReplyItem {
   readonly id: number
   readonly outcome: Outcome
   /** How long one more message keeps the actor busy, ms: the asker sizes its next batches by it. */
-  readonly service?: number
+  readonly service?: number | undefined
   /** The routing key of the queue that the actor shares with others: mail for all of them may travel there together. */
-  readonly via?: string
+  readonly via?: string | undefined
+  /** How the actor would like its mail to be written; said only in JSON. */
+  readonly reads?: CodecName | undefined
 }
 
 /** The asker gave up: abort the handler's signal, or never start it. */

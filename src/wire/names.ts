@@ -1,7 +1,7 @@
 // Every name on the broker, built from one prefix, so that a vhost can be shared and three regular expressions grant a
 // user (docs/wire.md, "Names").
 
-import { type Address, routingKey } from "./address.ts"
+import { type Address, routingKey, sharedKey } from "./address.ts"
 
 export interface Names {
   /** Exchange (direct): asks and tells. Only mailboxes bind here, so that absence is seen. */
@@ -12,6 +12,8 @@ export interface Names {
   readonly dead: string
   readonly deadLetters: string
   readonly mailbox: (address: Address) => string
+  /** The mailbox that actors of a domain share. */
+  readonly sharedMailbox: (domain: string, name: string) => string
   readonly inbox: (node: string) => string
 }
 
@@ -22,5 +24,6 @@ export const names = (prefix = "warren"): Names => ({
   dead: `${prefix}.dead`,
   deadLetters: `${prefix}.dead-letters`,
   mailbox: (address) => `${prefix}.mailbox.${routingKey(address)}`,
+  sharedMailbox: (domain, name) => `${prefix}.mailbox.${sharedKey(domain, name)}`,
   inbox: (node) => `${prefix}.inbox.${node}`,
 })

@@ -5,6 +5,7 @@ import { asks } from "./asks.ts"
 import { Bench, type Venue } from "./bench.ts"
 import { cancels } from "./cancels.ts"
 import { childrenAndTimers } from "./children-and-timers.ts"
+import { codecs } from "./codecs.ts"
 import { crashes } from "./crashes.ts"
 import { definitions } from "./definitions.ts"
 import { effects } from "./effects.ts"
@@ -14,6 +15,8 @@ import { order } from "./order.ts"
 import { plainClients } from "./plain-clients.ts"
 import { refusals } from "./refusals.ts"
 import { returnedMail } from "./returned-mail.ts"
+import { sharedQueue } from "./shared-queue.ts"
+import { sharedQueueStops } from "./shared-queue-stops.ts"
 import { shutdown } from "./shutdown.ts"
 import { tells } from "./tells.ts"
 
@@ -28,6 +31,7 @@ export const behaviours = (name: string, open: () => Promise<Venue>, more?: (ben
     nestedAsks(bench)
     tells(bench)
     order(bench)
+    codecs(bench)
     crashes(bench)
     refusals(bench)
     childrenAndTimers(bench)
@@ -36,6 +40,8 @@ export const behaviours = (name: string, open: () => Promise<Venue>, more?: (ben
     machines(bench)
     plainClients(bench)
     returnedMail(bench)
+    sharedQueue(bench)
+    sharedQueueStops(bench)
     shutdown(bench)
     more?.(bench)
   })

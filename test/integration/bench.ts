@@ -111,6 +111,13 @@ export class Bench {
     return queue
   }
 
+  /** The queue that actors share by this name; it is deleted after the test. */
+  claimShared(name: string): string {
+    const queue = this.names.sharedMailbox(domain, name)
+    this.#mailboxes.add(queue)
+    return queue
+  }
+
   /** The Effect face: a node of its own for as long as the test runs. */
   effects(): ManagedRuntime.ManagedRuntime<Actors, unknown> {
     const node = Actors.layer({ ...quick, domain, prefix: this.prefix })

@@ -5,6 +5,7 @@ import { Embedded } from "../../src/broker/embedded/embedded.ts"
 import { ackLast } from "./ack-last.ts"
 import { behaviours } from "./behaviours.ts"
 import { linkLosses } from "./link-losses.ts"
+import { sharedQueueLosses } from "./shared-queue-losses.ts"
 
 behaviours(
   "the embedded broker",
@@ -23,5 +24,6 @@ behaviours(
   (bench) => {
     ackLast(bench)
     linkLosses(bench)
+    sharedQueueLosses(bench)
   },
 )

@@ -55,6 +55,7 @@ const openPair = async (id: string, work: number, options: ActorOptions = {}): P
     for (const net of nets) await net.close()
     const side = await openSideLink(run.url)
     await side.deleteQueue(names(prefix).mailbox({ domain: "acme", type: "work", id, major: 1 }))
+    await side.deleteQueue(names(prefix).sharedMailbox("acme", "shared"))
     await side.deleteQueue(names(prefix).deadLetters)
     await side[Symbol.asyncDispose]()
   }
@@ -78,18 +79,24 @@ describe("asks over a network that fails", () => {
     expect(await Promise.all(asks)).toEqual(upTo(103))
   })
 
-  it("(4)(9) survive cuts of the callee's link; nothing is handled twice, and the actor is not restarted", async () => {
-    pair = await openPair("callee-cut", 5)
-    const { echo } = pair.caller.ref(Work, "callee-cut")
-    const asks = upTo(100).map((n) => echo(n, { timeout: "10 seconds" }))
-    for (const reached of [10, 40, 70]) {
-      await eventually("some are handled", () => pair.begun.length > reached)
-      pair.calleeNet.cut()
-    }
-    expect(await Promise.all(asks)).toEqual(upTo(100))
-    expect(pair.begun).toEqual(upTo(100)) // (5) in order as well
-    expect(pair.cells()).toBe(1)
-  })
+  it.each([
+    ["of its own", {}],
+    ["that it shares", { queue: "shared" }],
+  ])(
+    "(4)(9) survive cuts of the callee's link, with a queue %s; nothing is handled twice, and the actor is not restarted",
+    async (_, options) => {
+      pair = await openPair("callee-cut", 5, options)
+      const { echo } = pair.caller.ref(Work, "callee-cut")
+      const asks = upTo(100).map((n) => echo(n, { timeout: "10 seconds" }))
+      for (const reached of [10, 40, 70]) {
+        await eventually("some are handled", () => pair.begun.length > reached)
+        pair.calleeNet.cut()
+      }
+      expect(await Promise.all(asks)).toEqual(upTo(100))
+      expect(pair.begun).toEqual(upTo(100)) // (5) in order as well
+      expect(pair.cells()).toBe(1)
+    },
+  )
 
   it("(4) survive a link that goes silent, at the caller and at the callee", async () => {
     pair = await openPair("silent", 20)

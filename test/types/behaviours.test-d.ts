@@ -191,3 +191,8 @@ export const emitting = actor(Calculator, async (self) => {
   same<typeof text, string>(true)
   throw new Error("never run")
 })
+
+// How an actor would like its mail to be written.
+actor(Ping, { ping: () => "pong" }, { codec: "msgpack" })
+// @ts-expect-error there is no such way to write
+actor(Ping, { ping: () => "pong" }, { codec: "xml" })

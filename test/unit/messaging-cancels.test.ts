@@ -14,7 +14,8 @@ const open = Effect.gen(function* () {
   const job = (id: number, node = "n") => {
     const item = { kind: "ask", node, id, name: "x", payload: 1, deadline: 1_000, replyTo: "inbox" } as const
     const ignore = () => {}
-    const desk = { answered: ignore, rejected: ignore, crashed: ignore, aborted: ignore, settled: ignore }
+    const waits = { admit: ignore, proceed: ignore, resume: ignore }
+    const desk = { ...waits, answered: ignore, rejected: ignore, crashed: ignore, aborted: ignore, settled: ignore }
     return new Job(item, {} as Hand, 0, desk)
   }
   return { cancels, job, cancel: (id: number, node = "n") => cancels.receive({ kind: "cancel", node, id }) }
@@ -31,6 +32,21 @@ describe("a cancel", () => {
         expect(meant.signal.aborted).toBe(true)
         expect(other.signal.aborted).toBe(false)
         expect(stranger.signal.aborted).toBe(false)
+      }),
+    ))
+
+  it("finds asks of several nodes that have the same id, and only while they are watched (4)", () =>
+    frozen(
+      Effect.gen(function* () {
+        const { cancels, job, cancel } = yield* open
+        const [one, two] = [job(1, "one"), job(1, "two")]
+        cancels.watch(one)
+        cancels.watch(two)
+        cancels.forget(one)
+        cancel(1, "two")
+        cancel(1, "one")
+        expect(two.signal.aborted).toBe(true)
+        expect(one.signal.aborted).toBe(false)
       }),
     ))
 

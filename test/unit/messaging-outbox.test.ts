@@ -6,19 +6,27 @@ import type { Link, Outgoing } from "../../src/broker/broker.ts"
 import { ConfirmTimedOut, LinkLost, Nacked, type PublishFailure, Unroutable } from "../../src/broker/errors.ts"
 import { batchSize, type Destination, type Refusal } from "../../src/messaging/lane.ts"
 import { type Limits, Outbox } from "../../src/messaging/outbox.ts"
+import { decodeBatch, encodeItem } from "../../src/wire/batch.ts"
+import type { Item } from "../../src/wire/item.ts"
+import { isMalformed } from "../../src/wire/malformed.ts"
 
 /** What was published, and the confirms that are still to be given. */
 class FakeLink {
+  readonly #textsOf: (message: Outgoing) => ReadonlyArray<string>
   readonly published: Array<Outgoing> = []
   readonly unconfirmed: Array<{
     readonly texts: ReadonlyArray<string>
     readonly settle: (f?: PublishFailure) => void
   }> = []
 
+  constructor(read = textsOf) {
+    this.#textsOf = read
+  }
+
   readonly link = {
     publish: (message: Outgoing, settled: (failure: PublishFailure | undefined) => void) => {
       this.published.push(message)
-      this.unconfirmed.push({ texts: textsOf(message), settle: (failure) => settled(failure) })
+      this.unconfirmed.push({ texts: this.#textsOf(message), settle: (failure) => settled(failure) })
     },
   } as unknown as Link
 
@@ -30,6 +38,12 @@ class FakeLink {
 const textsOf = ({ body }: Outgoing): ReadonlyArray<string> => {
   const { items } = JSON.parse(Buffer.from(body).toString()) as { readonly items: ReadonlyArray<string> }
   return items
+}
+
+const idsOf = (message: Outgoing): ReadonlyArray<string> => {
+  const batch = decodeBatch({ ...message, headers: {}, body: Buffer.from(message.body) })
+  if (isMalformed(batch)) throw new Error(batch.why)
+  return batch.items.map((item) => (item.kind === "tell" ? `${item.id} ${JSON.stringify(item.payload)}` : item.kind))
 }
 
 const to = (routingKey: string, more: Partial<Destination> = {}): Destination => ({
@@ -227,6 +241,48 @@ describe("the outbox", () => {
     expect(fake.published.map(textsOf)).toStrictEqual([["1"], ["whole"], ["2"]])
     expect(fake.published[1]).toMatchObject({ contentType: "text/plain", exchange: "mail", routingKey: "a" })
   })
+
+  it("keeps items in MessagePack and in JSON in one order, also over a lost link (5)", () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.constantFrom("json", "packed", "of a fresh table", "turn", "lose")),
+        async (events) => {
+          const { outbox } = open()
+          let fake = new FakeLink(idsOf)
+          outbox.use(fake.link)
+          const lane = outbox.lane(to("a"))
+          const another = outbox.lane(to("b"))
+          const arrived: Array<unknown> = []
+          const arrive = (failure?: PublishFailure) => {
+            if (failure === undefined) arrived.push(...fake.unconfirmed.flatMap(({ texts }) => texts))
+            fake.confirm(failure)
+          }
+          const pushed: Array<string> = []
+          for (const event of events) {
+            if (event === "turn") {
+              await turn()
+              arrive()
+            } else if (event === "lose") {
+              await turn()
+              arrive(new LinkLost({ why: "cut" }))
+              fake = new FakeLink(idsOf)
+              outbox.use(fake.link)
+            } else {
+              const id = pushed.length
+              const item: Item = { kind: "tell", node: "n", id, name: "m", payload: { [event]: id } }
+              pushed.push(`${id} ${JSON.stringify(item.payload)}`)
+              const packed = event === "json" ? undefined : (event === "packed" ? lane : another).pack(item)
+              outbox.push(lane, { content: packed ?? encodeItem(item), persistent: false, settled: () => {} })
+            }
+          }
+          while (outbox.size > 0) {
+            await turn()
+            arrive()
+          }
+          expect(arrived).toStrictEqual(pushed)
+        },
+      ),
+    ))
 
   it("says when nothing is unsettled any more (11)", async () => {
     const { outbox, push } = open()

@@ -173,6 +173,18 @@ describe("a message that the broker dead-lettered", () => {
     }
   })
 
+  it("reads the address from the routing key where several actors share the queue, if it is an actor's", () => {
+    const queue = "warren.mailbox.acme.counters"
+    for (const [key, address] of [
+      ["acme.counter.main.v2", "acme/counter/main"],
+      ["acme.counters", ""],
+    ] as const) {
+      const death = { queue, reason: "delivery_limit", "routing-keys": [key] }
+      const shared = { ...headers, "x-first-death-queue": queue, "x-death": [death] }
+      expect(opened({ ...batch, headers: shared })).toMatchObject({ address, origin: { routingKey: key } })
+    }
+  })
+
   it.each([
     ["expired", "expired"],
     ["maxlen", "mailbox full"],

@@ -2,7 +2,7 @@
 
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { type Address, format, fromRoutingKey, invalid, routingKey } from "../../src/wire/address.ts"
+import { type Address, format, fromRoutingKey, invalid, routingKey, sharedKey } from "../../src/wire/address.ts"
 import { names } from "../../src/wire/names.ts"
 
 const token = fc.stringMatching(/^[A-Za-z0-9_-]{1,63}$/)
@@ -12,6 +12,14 @@ const address: fc.Arbitrary<Address> = fc.record(
 )
 
 describe("an address", () => {
+  it("is not read from the key of a queue that actors share", () => {
+    fc.assert(
+      fc.property(token, token, (domain, name) => {
+        expect(fromRoutingKey(sharedKey(domain, name))).toBeUndefined()
+      }),
+    )
+  })
+
   it("is read back from its routing key", () => {
     fc.assert(
       fc.property(address, (address) => {
@@ -58,7 +66,10 @@ describe("the names on the broker", () => {
       fc.property(address, fc.stringMatching(/^[A-Za-z0-9_-]{1,32}$/), (address, prefix) => {
         const made = names(prefix)
         const { mail, control, dead, deadLetters } = made
-        for (const name of [mail, control, dead, deadLetters, made.mailbox(address), made.inbox("x".repeat(63))]) {
+        const shared = made.sharedMailbox(address.domain, address.id)
+        const own = made.mailbox(address)
+        expect(shared).not.toBe(own)
+        for (const name of [mail, control, dead, deadLetters, own, shared, made.inbox("x".repeat(63))]) {
           expect(name.startsWith(`${prefix}.`)).toBe(true)
           expect(name.length).toBeLessThanOrEqual(255)
         }

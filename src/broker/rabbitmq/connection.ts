@@ -7,7 +7,7 @@
 import { type Channel, Connection as LibraryConnection } from "rabbitmq-client"
 import type { Capabilities } from "../broker.ts"
 import { within } from "./deadline.ts"
-import { adoptFrameMax, coalesceWrites, keepBodiesRaw, watchServer } from "./internals.ts"
+import { adoptFrameMax, coalesceWrites, takeMessages, watchServer } from "./internals.ts"
 import type { Host } from "./options.ts"
 import { said } from "./refusal.ts"
 
@@ -104,7 +104,7 @@ export class Connection {
   /** Opens a channel whose errors stay its own, and whose bodies are raw. `died` is called once, with what was said. */
   async channel(died: (error: unknown) => void): Promise<Channel> {
     const channel = await this.bounded("open a channel", this.#library.acquire({ emitErrorsFromChannel: true }))
-    keepBodiesRaw(channel)
+    takeMessages(channel)
     let error: unknown
     channel.on("error", (first: unknown) => {
       error ??= first

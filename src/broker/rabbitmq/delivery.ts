@@ -5,7 +5,6 @@
 
 import type { AsyncMessage, Channel, SyncMessage } from "rabbitmq-client"
 import type { Delivery, Incoming, QueueSpec } from "../broker.ts"
-import { sentEncoding } from "./internals.ts"
 
 type Received = AsyncMessage | SyncMessage
 type Writable<A> = { -readonly [Key in keyof A]: A[Key] }
@@ -57,8 +56,6 @@ export const countReturns = (
   return type === "quorum" ? 0 : undefined
 }
 
-const textFields = ["contentType", "correlationId", "replyTo", "messageId", "type", "appId"] as const
-
 const toIncoming = (received: Received): Incoming => {
   const message: Writable<Incoming> = {
     exchange: received.exchange,
@@ -67,15 +64,16 @@ const toIncoming = (received: Received): Incoming => {
     headers: received.headers ?? {},
     persistent: received.durable === true,
   }
-  for (const field of textFields) {
-    const text = received[field]
-    if (text !== undefined) message[field] = text
-  }
-  const contentEncoding = sentEncoding(received.contentEncoding)
+  const { contentType, contentEncoding, correlationId, replyTo, messageId, type, appId, timestamp, expiration } =
+    received
+  if (contentType !== undefined) message.contentType = contentType
   if (contentEncoding !== undefined) message.contentEncoding = contentEncoding
-  if (received.timestamp !== undefined) message.timestamp = received.timestamp * 1000
-  if (received.expiration !== undefined && /^\d+$/.test(received.expiration)) {
-    message.expiration = Number(received.expiration)
-  }
+  if (correlationId !== undefined) message.correlationId = correlationId
+  if (replyTo !== undefined) message.replyTo = replyTo
+  if (messageId !== undefined) message.messageId = messageId
+  if (type !== undefined) message.type = type
+  if (appId !== undefined) message.appId = appId
+  if (timestamp !== undefined) message.timestamp = timestamp * 1000
+  if (expiration !== undefined && /^\d+$/.test(expiration)) message.expiration = Number(expiration)
   return message
 }

@@ -4,12 +4,14 @@
 // I1. `server`: the library throws the server's properties away, so the first frame is read over its shoulder.
 // I2. `adoptFrameMax`: channels split and join frames by the frame size that was asked for, not by the one that was
 //     negotiated; a server with a smaller one would have its messages truncated. Called before the first channel.
-// I3. `keepBodiesRaw`: the library parses bodies of `text/plain` and `application/json` that have no content encoding,
-//     which loses bytes (invalid UTF-8, big numbers, white space). A mark in that field makes it pass the Buffer on.
+// I3. `takeMessages`: the library parses bodies of `text/plain` and `application/json`, which loses bytes (invalid UTF-8,
+//     big numbers, white space), and hands every message over in an event-loop turn of its own, which cuts batches to
+//     pieces and costs a caller a turn at each end. Here a message is handed over as it is, when its last frame is read:
+//     so what arrives together is handled together, and a `basic.return` is known before its confirm.
 // I4. `coalesceWrites`: the library writes every publish and every ack by itself, a system call and a packet each. Here
 //     all that is written before the event loop goes on leaves together.
 
-import type { Channel, Connection } from "rabbitmq-client"
+import type { AsyncMessage, Channel, Connection, ReturnedMessage, SyncMessage } from "rabbitmq-client"
 import type { Capabilities } from "../broker.ts"
 
 interface Inside {
@@ -18,15 +20,29 @@ interface Inside {
   readonly _state: { readonly frameMax: number }
 }
 
+type Fields = Partial<AsyncMessage> & { readonly deliveryMode?: number }
+
+interface Content {
+  readonly methodFrame: {
+    readonly methodId: number
+    readonly params: { readonly consumerTag: string } & Partial<AsyncMessage & SyncMessage & ReturnedMessage>
+  }
+  readonly headerFrame: { readonly fields: Fields } | undefined
+  readonly chunks: Array<Buffer> | undefined
+  received: number
+}
+
 interface InsideChannel {
-  _onHeader: (frame: { readonly fields: { contentEncoding?: unknown } }) => void
+  readonly _state: {
+    incoming: Content | undefined
+    readonly consumers: Map<string, (message: AsyncMessage) => void>
+  }
+  _onBody: (frame?: { readonly payload: Buffer }) => void
+  readonly _handleRPC: (methodId: number, message: SyncMessage) => void
 }
 
 const changed = (what: string): Error =>
   new Error(`rabbitmq-client has no ${what} any more: Warren needs version 5.0.8 of it`)
-
-/** Stands in `contentEncoding` of what arrived without one. */
-const noEncoding: unique symbol = Symbol("no content encoding")
 
 /** Class 10, method 10: connection.start, the first thing that a server says. */
 const connectionStart = 0x000a000a
@@ -82,17 +98,69 @@ export const coalesceWrites = (connection: Connection): void => {
   }
 }
 
-/** Makes every body that arrives on this channel a Buffer of exactly the bytes that were sent. */
-export const keepBodiesRaw = (channel: Channel): void => {
+/** Class 60, methods 50, 60 and 71: the frames that a message follows. */
+const basicReturn = 0x003c0032
+const basicDeliver = 0x003c003c
+const basicGetOk = 0x003c0047
+
+/** Hands over every message that arrives on this channel as it was sent, its body a Buffer. */
+export const takeMessages = (channel: Channel): void => {
   const inside = channel as unknown as InsideChannel
-  const onHeader = inside._onHeader
-  if (typeof onHeader !== "function") throw changed("Channel._onHeader")
-  inside._onHeader = (frame) => {
-    frame.fields.contentEncoding ||= noEncoding
-    onHeader.call(channel, frame)
+  const { _state: state } = inside
+  if (typeof inside._onBody !== "function" || typeof inside._handleRPC !== "function") throw changed("Channel._onBody")
+  if (!(state?.consumers instanceof Map)) throw changed("Channel._state.consumers")
+  inside._onBody = (frame) => {
+    const { incoming } = state
+    if (incoming?.chunks === undefined || incoming.headerFrame === undefined) throw changed("Channel._state.incoming")
+    if (frame !== undefined) incoming.chunks[incoming.received++] = frame.payload
+    if (incoming.received < incoming.chunks.length) return
+    state.incoming = undefined
+    const { methodFrame, headerFrame, chunks } = incoming
+    const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
+    const message = asMessage(methodFrame.params, headerFrame.fields, body)
+    switch (methodFrame.methodId) {
+      case basicDeliver:
+        return apart(() => state.consumers.get(methodFrame.params.consumerTag)?.(message))
+      case basicReturn:
+        return apart(() => channel.emit("basic.return", message))
+      case basicGetOk:
+        return inside._handleRPC(basicGetOk, message)
+    }
   }
 }
 
-/** The content encoding as it was on the wire. */
-export const sentEncoding = (contentEncoding: unknown): string | undefined =>
-  typeof contentEncoding === "string" ? contentEncoding : undefined
+/** Always of one shape, whatever properties were sent: the library's own way makes a new one for nearly every message. */
+const asMessage = (params: Content["methodFrame"]["params"], fields: Fields, body: Buffer) =>
+  ({
+    consumerTag: params.consumerTag,
+    deliveryTag: params.deliveryTag,
+    redelivered: params.redelivered,
+    exchange: params.exchange,
+    routingKey: params.routingKey,
+    messageCount: params.messageCount,
+    replyCode: params.replyCode,
+    replyText: params.replyText,
+    contentType: fields.contentType,
+    contentEncoding: fields.contentEncoding,
+    headers: fields.headers,
+    correlationId: fields.correlationId,
+    replyTo: fields.replyTo,
+    expiration: fields.expiration,
+    messageId: fields.messageId,
+    timestamp: fields.timestamp,
+    type: fields.type,
+    appId: fields.appId,
+    durable: fields.deliveryMode === 2,
+    body,
+  }) as unknown as AsyncMessage & SyncMessage & ReturnedMessage
+
+/** What a listener throws is no fault of the connection, which is just reading. */
+const apart = (listener: () => void): void => {
+  try {
+    listener()
+  } catch (error) {
+    setImmediate(() => {
+      throw error
+    })
+  }
+}

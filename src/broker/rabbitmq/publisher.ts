@@ -1,8 +1,8 @@
 // The publishing side of a link: confirmed publishes on one channel at a time.
 //
 // P1. Every publish settles exactly once: confirmed, returned, nacked, timed out, or failed with the link (port B2).
-// P2. A mandatory message that was returned is confirmed too, and the library tells of the return one event-loop turn
-//     after the confirm: so a mandatory message settles one turn late.
+// P2. A mandatory message that was returned is confirmed too; the broker sends the return first, and it is heard first
+//     (internals.ts, I3).
 // P3. A nack changes the channel: on RabbitMQ 3.10 a channel that was opened during a fail-over may nack for ever. What is
 //     in flight settles on the old channel, which is closed after that.
 // P4. Order is kept over a change of channels: nothing is sent on the new one before the old one has settled, or
@@ -139,14 +139,8 @@ export class Publisher {
   }
 
   #confirmed(lane: Lane, pending: Pending): void {
-    if (pending.message.mandatory !== true) {
-      this.#settle(lane, pending, undefined)
-      return
-    }
-    setImmediate(() => {
-      const { exchange, routingKey } = pending.message
-      this.#settle(lane, pending, pending.returned ? new Unroutable({ exchange, routingKey }) : undefined) // P2
-    })
+    const { exchange, routingKey } = pending.message
+    this.#settle(lane, pending, pending.returned ? new Unroutable({ exchange, routingKey }) : undefined) // P2
   }
 
   #failed(lane: Lane, pending: Pending, error: unknown): void {

@@ -1,0 +1,134 @@
+// rabbitmq-client with its own RPCClient, Consumer and Publisher: tuned, and as its README has it.
+//
+// 1. Its RPC client never confirms: with `confirm: true` a reply that overtakes the confirm is thrown away.
+// 2. A client's first call goes alone: calls that arrive while it sets itself up break its channel.
+
+import { Connection, type ConnectionOptions, type ConsumerProps } from "rabbitmq-client"
+import type { AskClient, AskLoad, AskServer, Contender, Durability, Place, TellClient } from "../contender.ts"
+import { working } from "../contender.ts"
+import { payloadOf } from "../payload.ts"
+
+/** What distinguishes the tuned contender from the one that takes what the library gives. */
+interface Tuning {
+  readonly connection: ConnectionOptions
+  readonly consumer: Pick<ConsumerProps, "qos" | "concurrency">
+}
+
+const tuned: Tuning = {
+  // Never more than the broker's 128 KiB: larger frames would arrive cut off.
+  connection: { noDelay: true, frameMax: 131_072 },
+  consumer: { qos: { prefetchCount: 1000 }, concurrency: Number.POSITIVE_INFINITY },
+}
+const defaults: Tuning = { connection: {}, consumer: {} }
+
+/** Neither kind outlives a run that was killed: the one goes with its connection, the other a minute later. */
+const queueOptions: Record<Durability, NonNullable<ConsumerProps["queueOptions"]>> = {
+  durable: { durable: true, arguments: { "x-queue-type": "quorum", "x-expires": 60_000 } },
+  transient: { exclusive: true, arguments: { "x-queue-type": "classic" } },
+}
+
+const askQueue = (place: Place, actor: number): string => `${place.prefix}-ask-${actor}`
+const tellQueue = (place: Place): string => `${place.prefix}-tell`
+
+const open = async (tuning: Tuning, place: Place): Promise<Connection> => {
+  const connection = new Connection({ url: place.url, ...tuning.connection })
+  connection.on("error", (error) => console.error("connection:", error))
+  await connection.onConnect(10_000)
+  return connection
+}
+
+type Handler = Parameters<Connection["createConsumer"]>[1]
+
+/** Consumes each queue; `stop` takes the queues away again. */
+const serve = async (
+  tuning: Tuning,
+  place: Place,
+  durability: Durability,
+  names: readonly string[],
+  handler: Handler,
+): Promise<AskServer> => {
+  const connection = await open(tuning, place)
+  const consumers = names.map((queue) =>
+    connection.createConsumer({ queue, queueOptions: queueOptions[durability], ...tuning.consumer }, handler),
+  )
+  await Promise.all(
+    consumers.map(
+      (consumer) =>
+        new Promise((resolve) => {
+          consumer.on("error", (error) => console.error("consumer:", error))
+          consumer.once("ready", resolve)
+        }),
+    ),
+  )
+  return {
+    stop: async () => {
+      await Promise.all(consumers.map((consumer) => consumer.close()))
+      for (const queue of names) await connection.queueDelete({ queue })
+      await connection.close()
+    },
+  }
+}
+
+const serveAsks =
+  (tuning: Tuning) =>
+  (load: AskLoad, place: Place): Promise<AskServer> => {
+    const names = Array.from({ length: load.actors }, (_, actor) => askQueue(place, actor))
+    return serve(tuning, place, load.durability, names, async (message, reply) => {
+      const wait = working(load.work)
+      if (wait) await wait
+      await reply(message.body)
+    })
+  }
+
+const askClient =
+  (tuning: Tuning) =>
+  async (load: AskLoad, place: Place): Promise<AskClient> => {
+    const connection = await open(tuning, place)
+    const client = connection.createRPCClient()
+    const durable = load.durability === "durable"
+    const targets = Array.from({ length: load.actors }, (_, actor) => ({ routingKey: askQueue(place, actor), durable }))
+    const ask: AskClient["ask"] = async (actor, payload) => (await client.send(targets[actor]!, payload)).body
+    await ask(0, payloadOf(load.size, 0))
+    return {
+      ask,
+      stop: async () => {
+        await client.close()
+        await connection.close()
+      },
+    }
+  }
+
+const serveTells = (place: Place, handled: () => void): Promise<AskServer> =>
+  serve(tuned, place, "durable", [tellQueue(place)], () => handled())
+
+const tellClient = async (place: Place): Promise<TellClient> => {
+  const connection = await open(tuned, place)
+  const publisher = connection.createPublisher({ confirm: true })
+  const target = { routingKey: tellQueue(place), durable: true }
+  return {
+    tell: (payload) => publisher.send(target, payload),
+    stop: async () => {
+      await publisher.close()
+      await connection.close()
+    },
+  }
+}
+
+export const tunedClient: Contender = {
+  name: "rabbitmq-client, tuned",
+  settings:
+    "`noDelay`, frames of 128 KiB; `createRPCClient()` without confirms; consumers with a prefetch of 1,000 and " +
+    "unlimited concurrency; tells by a Publisher with `confirm: true`; many actors are one consumer on one queue each.",
+  serveAsks: serveAsks(tuned),
+  askClient: askClient(tuned),
+  serveTells,
+  tellClient,
+}
+
+export const defaultClient: Contender = {
+  name: "rabbitmq-client, defaults",
+  settings:
+    "RPCClient and Consumer as its README has them (Nagle's algorithm on), but without confirms, which lose replies.",
+  serveAsks: serveAsks(defaults),
+  askClient: askClient(defaults),
+}

@@ -1,0 +1,180 @@
+// Warren with its public face alone: schemas checked on both ends, deadlines and cancellation on, default options.
+//
+// What is not the default, and why: `concurrency: "unbounded"` where handlers take 0 to 5 ms.
+
+import { Effect, Schema } from "effect"
+import { Connection } from "rabbitmq-client"
+import {
+  type ActorDef,
+  type ActorOptions,
+  ActorSystem,
+  actor,
+  ask,
+  child,
+  type EventsOf,
+  machine,
+  protocol,
+  supervisor,
+  type Tree,
+  tell,
+} from "warren"
+import { assign, setup } from "xstate"
+import type { AskLoad, AskServer, Contender, Payload, Place, TellClient } from "../contender.ts"
+import { working } from "../contender.ts"
+
+const Small = Schema.Struct({ id: Schema.Number, name: Schema.String })
+
+const Order = Schema.Struct({
+  id: Schema.Number,
+  name: Schema.String,
+  email: Schema.String,
+  express: Schema.Boolean,
+  currency: Schema.String,
+  total: Schema.Number,
+  rows: Schema.Array(
+    Schema.Struct({
+      sku: Schema.String,
+      title: Schema.String,
+      quantity: Schema.Number,
+      price: Schema.Number,
+      gift: Schema.Boolean,
+    }),
+  ),
+  note: Schema.String,
+})
+
+const Echo = protocol("echo", "1.0.0", { ask: ask({ payload: Small, reply: Small }) })
+const Orders = protocol("orders", "1.0.0", { ask: ask({ payload: Order, reply: Order }) })
+const Notes = protocol("notes", "1.0.0", { note: tell(Small) })
+
+const systemOf = (place: Place, tree?: Tree<never>) =>
+  ActorSystem.start({
+    domain: place.prefix,
+    broker: place.url,
+    signals: false,
+    logLevel: "Error",
+    ...(tree !== undefined && { tree }),
+  })
+
+/** Durable mailboxes outlive their system: they are taken away by their documented names (docs/wire.md). */
+const removeMailboxes = async (place: Place, type: string, actors: number): Promise<void> => {
+  const connection = new Connection({ url: place.url })
+  for (let each = 0; each < actors; each++)
+    await connection.queueDelete({ queue: `warren.mailbox.${place.prefix}.${type}.${each}.v1` })
+  await connection.close()
+}
+
+type AnyActor = ActorDef<any, never>
+
+const serve = async (place: Place, def: AnyActor, actors: number): Promise<AskServer> => {
+  const children = Array.from({ length: actors }, (_, each) => child(def, { id: String(each) }))
+  const system = await systemOf(place, supervisor("bench", {}, children))
+  return {
+    stop: async () => {
+      await system.stop()
+      await removeMailboxes(place, def.protocol.name, actors)
+    },
+  }
+}
+
+const optionsFor = (load: AskLoad): ActorOptions => ({
+  mailbox: load.durability,
+  ...(load.work === "0-5ms" && { concurrency: "unbounded" }),
+})
+
+const askClient: Contender["askClient"] = async (load, place) => {
+  const system = await systemOf(place)
+  const actors = Array.from({ length: load.actors }, (_, each) => String(each))
+  const stop = () => system.stop()
+  if (load.size === 32) {
+    const refs = actors.map((id) => system.ref(Echo, id))
+    return { ask: (to, payload) => refs[to]!.ask(payload), stop }
+  }
+  const refs = actors.map((id) => system.ref(Orders, id))
+  return { ask: (to, payload) => refs[to]!.ask(payload as Payload & typeof Order.Type), stop }
+}
+
+const plainly = (load: AskLoad) => {
+  const handle = <A>(payload: A): A | Promise<A> => {
+    const wait = working(load.work)
+    return wait ? wait.then(() => payload) : payload
+  }
+  return load.size === 32
+    ? actor(Echo, { ask: handle }, optionsFor(load))
+    : actor(Orders, { ask: handle }, optionsFor(load))
+}
+
+const serveTells = (place: Place, handled: () => void): Promise<AskServer> =>
+  serve(place, actor(Notes, { note: () => handled() }), 1)
+
+const tellClient = async (place: Place): Promise<TellClient> => {
+  const system = await systemOf(place)
+  const notes = system.ref(Notes, "0")
+  return { tell: (payload) => notes.note(payload), stop: () => system.stop() }
+}
+
+const settings =
+  "Default options, Effect schemas of all fields on both ends, deadlines and cancellation on; " +
+  '`concurrency: "unbounded"` where handlers take 0 to 5 ms.'
+
+export const plain: Contender = {
+  name: "Warren",
+  settings,
+  serveAsks: (load, place) => serve(place, plainly(load), load.actors),
+  askClient,
+  serveTells,
+  tellClient,
+}
+
+/** Another behaviour of the small echo actor. */
+const variant = (name: string, how: string, make: (options: ActorOptions) => AnyActor): Contender => ({
+  name,
+  settings: how,
+  serveAsks: (load, place) => serve(place, make(optionsFor(load)), load.actors),
+  askClient,
+})
+
+export const promises = variant("Warren, promise handler", "An async function.", (options) =>
+  actor(Echo, { ask: async (payload) => payload }, options),
+)
+
+export const effects = variant(
+  "Warren, Effect handler",
+  "A handler that returns an Effect, made by Effect.gen.",
+  (options) =>
+    actor(
+      Echo,
+      {
+        ask: (payload) =>
+          Effect.gen(function* () {
+            return yield* Effect.succeed(payload)
+          }),
+      },
+      options,
+    ),
+)
+
+const chart = setup({
+  types: { events: {} as EventsOf<typeof Echo>, context: {} as { readonly asked: number } },
+}).createMachine({
+  context: { asked: 0 },
+  initial: "open",
+  states: {
+    open: {
+      on: {
+        ask: {
+          actions: [
+            assign({ asked: ({ context }) => context.asked + 1 }),
+            ({ event }) => event.reply.ok(event.payload),
+          ],
+        },
+      },
+    },
+  },
+})
+
+export const machines = variant(
+  "Warren, machine actor",
+  "An XState machine that counts in its context and answers.",
+  (options) => actor(Echo, machine(Echo, chart), options),
+)
