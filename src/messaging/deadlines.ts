@@ -5,54 +5,38 @@
 //     clock now and then, because somebody may set it.
 
 import { type Clock, Duration, Effect, type Fiber } from "effect"
+import { Linked, Ring } from "./ring.ts"
 
 /** ms that what falls due together may differ. */
 const tick = 10
 /** Ticks between two looks at the clock. */
 const longest = 10
 
-/** What falls due within one tick: a ring, so that an entry can leave it without a search. */
-class Bucket {
-  next: Bucket | Entry = this
-  previous: Bucket | Entry = this
-  readonly index: number
-  readonly #home: Map<number, Bucket>
-
-  constructor(index: number, home: Map<number, Bucket>) {
-    this.index = index
-    this.#home = home
-    home.set(index, this)
-  }
-
-  add(entry: Entry): void {
-    entry.bucket = this
-    entry.next = this
-    entry.previous = this.previous
-    this.previous.next = entry
-    this.previous = entry
-  }
-
-  remove(entry: Entry): void {
-    entry.previous!.next = entry.next!
-    entry.next!.previous = entry.previous!
-    entry.bucket = entry.next = entry.previous = undefined
-    if (this.next === this) this.#home.delete(this.index)
-  }
-}
-
 /** Something that falls due once. What waits for a reply is an entry itself: there are many of them. */
-export abstract class Entry {
-  /** Its place; the sweep's own. */
-  bucket: Bucket | undefined = undefined
-  next: Bucket | Entry | undefined = undefined
-  previous: Bucket | Entry | undefined = undefined
-
+export abstract class Entry extends Linked {
   /** Called when it is due. */
   abstract expire(): void
 
   /** It will not fall due any more. */
   cancel(): void {
-    this.bucket?.remove(this)
+    if (this.ring instanceof Bucket) this.ring.cancel(this)
+  }
+}
+
+class Bucket extends Ring<Entry> {
+  readonly #index: number
+  readonly #home: Map<number, Bucket>
+
+  constructor(index: number, home: Map<number, Bucket>) {
+    super()
+    this.#index = index
+    this.#home = home
+    home.set(index, this)
+  }
+
+  cancel(entry: Entry): void {
+    this.delete(entry)
+    if (this.size === 0) this.#home.delete(this.#index)
   }
 }
 
@@ -137,7 +121,7 @@ export class Deadlines {
     for (const index of due) {
       const bucket = this.#buckets.get(index)
       // One that fires may cancel others of the same bucket; what it adds goes to a later one.
-      for (let entry = bucket?.next; entry instanceof Entry; entry = bucket?.next) {
+      for (let entry = bucket?.first; entry !== undefined; entry = bucket?.first) {
         entry.cancel()
         guarded(entry)
       }

@@ -7,6 +7,7 @@ import type { Rejected } from "../protocol/errors.ts"
 import type { AskItem, MailItem, Outcome } from "../wire/item.ts"
 import type { Entry } from "./deadlines.ts"
 import type { Hand } from "./hand.ts"
+import { Linked } from "./ring.ts"
 
 /** Where a job waits and reports to: the mailbox of its actor. */
 export interface Desk {
@@ -22,7 +23,7 @@ export interface Desk {
   readonly settled: (job: Job) => void
 }
 
-export class Job {
+export class Job extends Linked {
   readonly item: MailItem
   readonly hand: Hand
   /** How often handling was begun before this job. */
@@ -40,6 +41,7 @@ export class Job {
   #onAbort: ((why: unknown) => void) | undefined
 
   constructor(item: MailItem, hand: Hand, begun: number, desk: Desk) {
+    super()
     this.item = item
     this.hand = hand
     this.begun = begun

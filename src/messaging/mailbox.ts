@@ -21,6 +21,7 @@ import type { Node } from "./node.ts"
 import { Ready } from "./ready.ts"
 import { afterCrash } from "./redelivery.ts"
 import { reply } from "./reply.ts"
+import { Ring } from "./ring.ts"
 import { asError } from "./thrown.ts"
 import { Turn } from "./turn.ts"
 
@@ -58,7 +59,7 @@ export class Mailbox implements Desk {
   readonly #burial: Burial
   readonly #ready = new Ready()
   /** Begun, and not settled yet. What a lost link took away is in it only while it runs. */
-  readonly #begun = new Set<Job | Turn>()
+  readonly #begun = new Ring<Job | Turn>()
   #running = 0
   /** The job that is being handed to the cell. */
   #starting: Job | undefined

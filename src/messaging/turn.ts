@@ -1,6 +1,8 @@
 // A turn at the mailbox for something that is not mail, such as a timer's tick: it waits and runs like a message.
 
-export class Turn {
+import { Linked } from "./ring.ts"
+
+export class Turn extends Linked {
   readonly #run: () => Promise<void>
   readonly #wanted: () => boolean
 
@@ -9,6 +11,7 @@ export class Turn {
    * @param wanted asked when its turn has come.
    */
   constructor(run: () => Promise<void>, wanted: () => boolean) {
+    super()
     this.#run = run
     this.#wanted = wanted
   }

@@ -8,10 +8,10 @@ import type { Outgoing } from "../broker.ts"
 import type { PublishFailure } from "../errors.ts"
 
 export interface Pending {
-  readonly message: Outgoing
+  message: Outgoing
   /** Always there for a mandatory message. */
   readonly messageId: string | undefined
-  readonly settled: (failure: PublishFailure | undefined) => void
+  settled: (failure: PublishFailure | undefined) => void
   /** ms, on the publisher's clock. */
   readonly at: number
   returned: boolean
@@ -61,8 +61,15 @@ export const leave = (lane: Lane, pending: Pending): void => {
 export const finish = (pending: Pending, failure: PublishFailure | undefined): void => {
   if (pending.done) return
   pending.done = true
-  pending.settled(failure)
+  const { settled } = pending
+  // A set through which much passes keeps it for a while: what hangs on it shall go now.
+  pending.message = nothing
+  pending.settled = ignore
+  settled(failure)
 }
+
+const nothing: Outgoing = { exchange: "", routingKey: "", body: new Uint8Array() }
+const ignore = () => {}
 
 export const toEnvelope = ({ message, messageId }: Pending): Envelope => {
   const { exchange, routingKey, mandatory, persistent, headers, expiration, timestamp } = message

@@ -139,6 +139,7 @@ export class Publisher {
   }
 
   #confirmed(lane: Lane, pending: Pending): void {
+    if (pending.done) return
     const { exchange, routingKey } = pending.message
     this.#settle(lane, pending, pending.returned ? new Unroutable({ exchange, routingKey }) : undefined) // P2
   }
@@ -149,6 +150,7 @@ export class Publisher {
       if (lane.error === undefined || !isBystander(error)) lane.error = error
       return
     }
+    if (pending.done) return
     const { exchange, routingKey } = pending.message
     this.#settle(lane, pending, new Nacked({ exchange, routingKey }))
     if (lane === this.#lane) this.#change()
