@@ -101,8 +101,8 @@ export const gates: readonly Gate[] = [
     case: "actors",
     groups: both,
     level: 256,
-    must: [ratio(bestPeer, 10)],
-    aims: [ratio(bestPeer, 30)],
+    must: [ratio(tuned, 10)],
+    aims: [ratio(tuned, 30)],
   },
   {
     text: "durable tell",

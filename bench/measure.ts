@@ -2,7 +2,7 @@
 
 import type { Place } from "./contender.ts"
 import type { Introduction, Measured, Usage } from "./operations.ts"
-import type { Figures, Job, Times } from "./plan.ts"
+import { type Figures, type Job, type Times, warmUpAt } from "./plan.ts"
 import { cpuSeconds } from "./process-cpu.ts"
 import { startWorker, type Worker } from "./worker-process.ts"
 
@@ -83,7 +83,10 @@ const levels = async (bench: Bench, job: Loops, stay: Stay): Promise<ReadonlyArr
     case "asks": {
       await closed(Math.max(...job.callers), warmUp)()
       const ms = job.members === undefined ? usual : long
-      return job.callers.map((callers) => () => watch(bench, stay, "asks", callers, closed(callers, ms)))
+      return job.callers.map((callers) => async () => {
+        await closed(callers, warmUpAt(callers, bench.times))()
+        return watch(bench, stay, "asks", callers, closed(callers, ms))
+      })
     }
     case "open": {
       await closed(64, warmUp)()

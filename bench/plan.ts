@@ -95,13 +95,20 @@ export interface Failure {
 /** How long things take, ms. */
 export interface Times {
   readonly warmUp: number
+  /** More warm-up at one caller: a thousand calls a second leave V8 cold for longer than a hundred thousand do. */
+  readonly alone: number
+  /** More at any other number of callers. */
+  readonly settle: number
   readonly measure: number
   /** An open loop, and a clique whose members must settle. */
   readonly long: number
 }
 
-export const fullTimes: Times = { warmUp: 1_000, measure: 1_200, long: 4_000 }
-export const quickTimes: Times = { warmUp: 700, measure: 700, long: 2_000 }
+export const fullTimes: Times = { warmUp: 1_000, alone: 2_500, settle: 200, measure: 1_000, long: 4_000 }
+export const quickTimes: Times = { warmUp: 700, alone: 1_500, settle: 100, measure: 700, long: 2_000 }
+
+/** ms of warm-up at so many callers, before they are measured. */
+export const warmUpAt = (callers: number, times: Times): number => (callers === 1 ? times.alone : times.settle)
 
 /** What to leave out. */
 export interface Selection {
@@ -172,7 +179,10 @@ export const estimate = ({ job }: Entry, times: Times): number => {
   const start = 1_000
   switch (job.kind) {
     case "asks":
-      return start + times.warmUp + job.callers.length * (job.members === undefined ? times.measure : times.long)
+      return job.callers.reduce(
+        (sum, callers) => sum + warmUpAt(callers, times) + (job.members === undefined ? times.measure : times.long),
+        start + times.warmUp,
+      )
     case "open":
       return start + times.warmUp + times.long
     case "tells":

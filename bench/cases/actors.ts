@@ -8,7 +8,7 @@ export const actors: Case = {
   title: "256 actors on one node, each asked by a caller of its own",
   level: "callers",
   columns: ["contender", "rate", "ratio", "p50", "p99", "cpu", "cpuParts", "memory"],
-  groups: inBoth(["warren", "rabbitmq-client", "amqplib"], (durability) => ({
+  groups: inBoth(["warren", "warren-own", "rabbitmq-client", "amqplib"], (durability) => ({
     kind: "asks",
     load: { durability, size: 32, work: "none", actors: 256 },
     callers: [256],

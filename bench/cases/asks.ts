@@ -4,13 +4,13 @@ import type { Size } from "../payload.ts"
 import type { Case } from "../plan.ts"
 import { inBoth } from "./durabilities.ts"
 
-const contenders = ["warren", "rabbitmq-client", "rabbitmq-client-defaults", "amqplib", "nestjs", "moleculer"]
+const peers = ["rabbitmq-client", "amqplib", "nestjs", "moleculer"]
 
-/** With Nagle's algorithm on, one more level of callers says nothing new. */
+/** What Nagle's algorithm does, it does to one caller. */
 const callersOf = (contender: string): readonly number[] =>
-  contender === "rabbitmq-client-defaults" ? [1, 256] : [1, 16, 256, 1000]
+  contender === "rabbitmq-client-defaults" ? [1] : [1, 16, 256, 1000]
 
-const asks = (name: string, title: string, size: Size): Case => ({
+const asks = (name: string, title: string, size: Size, contenders: readonly string[]): Case => ({
   name,
   title,
   level: "callers",
@@ -22,5 +22,5 @@ const asks = (name: string, title: string, size: Size): Case => ({
   })),
 })
 
-export const ask32 = asks("ask-32", "Asks of 32 bytes", 32)
-export const ask1k = asks("ask-1k", "Asks of 1 KiB", 1024)
+export const ask32 = asks("ask-32", "Asks of 32 bytes", 32, ["warren", ...peers, "rabbitmq-client-defaults"])
+export const ask1k = asks("ask-1k", "Asks of 1 KiB", 1024, ["warren", "warren-compact", ...peers])

@@ -8,7 +8,7 @@ export const open: Case = {
   title: "10,000 asks a second over 64 actors, waiting for nobody",
   level: "asks/s wanted",
   columns: ["contender", "rate", "waiting", "p50", "p90", "p99", "max", "cpu", "memory"],
-  groups: inBoth(["warren", "rabbitmq-client", "amqplib"], (durability) => ({
+  groups: inBoth(["warren", "warren-own", "amqplib"], (durability) => ({
     kind: "open",
     load: { durability, size: 32, work: "none", actors: 64 },
     rate: 10_000,

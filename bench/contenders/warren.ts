@@ -1,6 +1,7 @@
 // Warren with its public face alone: schemas checked on both ends, deadlines and cancellation on, default options.
 //
-// What is not the default, and why: `concurrency: "unbounded"` where handlers take 0 to 5 ms.
+// What is not the default, and why: `concurrency: "unbounded"` where handlers take 0 to 5 ms, and one shared mailbox queue
+// where many actors run side by side.
 
 import { Effect, Schema } from "effect"
 import { Connection } from "rabbitmq-client"
@@ -56,9 +57,12 @@ const systemOf = (place: Place, tree?: Tree<never>) =>
     ...(tree !== undefined && { tree }),
   })
 
+const sharedQueue = "all"
+
 /** Durable mailboxes outlive their system: they are taken away by their documented names (docs/wire.md). */
 const removeMailboxes = async (place: Place, type: string, actors: number): Promise<void> => {
   const connection = new Connection({ url: place.url })
+  await connection.queueDelete({ queue: `warren.mailbox.${place.prefix}.${sharedQueue}` })
   for (let each = 0; each < actors; each++)
     await connection.queueDelete({ queue: `warren.mailbox.${place.prefix}.${type}.${each}.v1` })
   await connection.close()
@@ -80,6 +84,7 @@ const serve = async (place: Place, def: AnyActor, actors: number): Promise<AskSe
 const optionsFor = (load: AskLoad): ActorOptions => ({
   mailbox: load.durability,
   ...(load.work === "0-5ms" && { concurrency: "unbounded" }),
+  ...(load.actors > 1 && { queue: sharedQueue }),
 })
 
 const askClient: Contender["askClient"] = async (load, place) => {
@@ -115,7 +120,7 @@ const tellClient = async (place: Place): Promise<TellClient> => {
 
 const settings =
   "Default options, Effect schemas of all fields on both ends, deadlines and cancellation on; " +
-  '`concurrency: "unbounded"` where handlers take 0 to 5 ms.'
+  '`concurrency: "unbounded"` where handlers take 0 to 5 ms; many actors share a mailbox queue (`queue`).'
 
 export const plain: Contender = {
   name: "Warren",
@@ -124,6 +129,13 @@ export const plain: Contender = {
   askClient,
   serveTells,
   tellClient,
+}
+
+export const ownQueues: Contender = {
+  name: "Warren, a queue for each actor",
+  settings: "As above, without `queue`.",
+  serveAsks: (load, place) => serve(place, plainly({ ...load, actors: 1 }), load.actors),
+  askClient,
 }
 
 /** Another behaviour of the small echo actor. */
