@@ -84,20 +84,37 @@ const finite = (ast: SchemaAST.AST): SchemaAST.AST => {
   return part
 }
 
+/**
+ * Whether no value that one member leaves to the full codec could fit another one: "NaN" would be a text where there may
+ * be texts, and an object of one struct may be an object of another.
+ */
+const isClear = ({ types }: SchemaAST.Union): boolean => {
+  const count = (...tags: ReadonlyArray<SchemaAST.AST["_tag"]>) =>
+    types.filter((type) => type.encoding === undefined && tags.includes(type._tag)).length
+  const numbers = count("Number")
+  const texts = count("String", "Literal")
+  const parts = count("Objects", "Arrays", "Suspend")
+  const rest = count("Null", "Undefined", "Void", "Boolean")
+  return numbers + texts + parts + rest === types.length && parts <= 1 && (numbers === 0 || texts === 0)
+}
+
 interface Recursive {
   readonly recur: (part: (ast: SchemaAST.AST) => SchemaAST.AST) => SchemaAST.AST
 }
+
+// Not in effect's types. Without it the schema stays as it is: right, and slower.
+const withFiniteMembers = (ast: SchemaAST.AST): SchemaAST.AST => (ast as Partial<Recursive>).recur?.(finite) ?? ast
 
 const withFiniteParts = (ast: SchemaAST.AST): SchemaAST.AST => {
   switch (ast._tag) {
     case "Number":
       return new SchemaAST.Number(ast.annotations, [...finiteChecks, ...(ast.checks ?? [])], undefined, ast.context)
+    case "Union":
+      return isClear(ast) ? withFiniteMembers(ast) : ast
     case "Objects":
     case "Arrays":
-    case "Union":
     case "Suspend":
-      // Not in effect's types. Without it the schema stays as it is: right, and slower.
-      return (ast as Partial<Recursive>).recur?.(finite) ?? ast
+      return withFiniteMembers(ast)
     default:
       return ast
   }

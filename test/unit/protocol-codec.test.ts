@@ -52,6 +52,8 @@ describe("an Effect Schema", () => {
       tree: Tree,
       maybe: Schema.optionalKey(Schema.Number),
       either: Schema.Union([Schema.Number, Schema.String]),
+      maybeTree: Schema.NullOr(Tree),
+      shape: Schema.Union([Schema.Struct({ side: Schema.Number }), Schema.Struct({ side: Schema.String })]),
       small: Schema.Number.check(Schema.isLessThan(10)),
       pair: Schema.Tuple([Schema.Number, Schema.NullOr(Schema.Number)]),
       named: Schema.Record(Schema.String, Schema.Number),
@@ -63,16 +65,30 @@ describe("an Effect Schema", () => {
       {
         tree,
         maybe: n,
-        either: fc.oneof(n, fc.string({ maxLength: 1, unit: fc.constantFrom("a", "b") })),
+        either: fc.oneof(n, fc.constantFrom("a", "b")),
+        maybeTree: fc.option(tree),
+        shape: fc.oneof(
+          fc.record({ side: n }, { noNullPrototype: true }),
+          fc.record({ side: fc.constantFrom("a", "b") }, { noNullPrototype: true }),
+        ),
         small: fc.double({ max: 9, noNaN: true }).map((n) => (n === 0 ? 0 : n)),
         pair: fc.tuple(n, fc.option(n)),
         named: fc.dictionary(fc.constantFrom("a", "b"), n, { noNullPrototype: true }),
       },
-      { requiredKeys: ["tree", "either", "small", "pair", "named"], noNullPrototype: true },
+      { requiredKeys: ["tree", "either", "maybeTree", "shape", "small", "pair", "named"], noNullPrototype: true },
     )
-    fc.assert(fc.property(values, (value) => void expect(overTheWire(S, value)).toStrictEqual(value)))
+    const property = fc.property(values, (value) => void expect(overTheWire(S, value)).toStrictEqual(value))
+    fc.assert(property, { numRuns: 500 })
     const codec = compile(S)
-    const good = { tree: { n: 1, below: [] }, either: 1, small: 1, pair: [1, null], named: {} }
+    const good = {
+      tree: { n: 1, below: [] },
+      either: 1,
+      maybeTree: null,
+      shape: { side: 1 },
+      small: 1,
+      pair: [1, null],
+      named: {},
+    }
     for (const wrong of [{ small: 10 }, { maybe: "1" }, { tree: { n: null, below: [] } }, { pair: [1] }]) {
       expect(() => codec.encode({ ...good, ...wrong })).toThrow(Mismatch)
       expect(() => codec.decode({ ...good, ...wrong })).toThrow(Mismatch)
