@@ -99,14 +99,13 @@ const askClient: Contender["askClient"] = async (load, place) => {
   return { ask: (to, payload) => refs[to]!.ask(payload as Payload & typeof Order.Type), stop }
 }
 
-const plainly = (load: AskLoad) => {
+const plainly = (load: AskLoad, more: ActorOptions = {}) => {
+  const options = { ...optionsFor(load), ...more }
   const handle = <A>(payload: A): A | Promise<A> => {
     const wait = working(load.work)
     return wait ? wait.then(() => payload) : payload
   }
-  return load.size === 32
-    ? actor(Echo, { ask: handle }, optionsFor(load))
-    : actor(Orders, { ask: handle }, optionsFor(load))
+  return load.size === 32 ? actor(Echo, { ask: handle }, options) : actor(Orders, { ask: handle }, options)
 }
 
 const serveTells = (place: Place, handled: () => void): Promise<AskServer> =>
@@ -129,6 +128,13 @@ export const plain: Contender = {
   askClient,
   serveTells,
   tellClient,
+}
+
+export const compact: Contender = {
+  name: "Warren, MessagePack",
+  settings: 'As Warren, with `codec: "msgpack"` for the actor.',
+  serveAsks: (load, place) => serve(place, plainly(load, { codec: "msgpack" }), load.actors),
+  askClient,
 }
 
 export const ownQueues: Contender = {

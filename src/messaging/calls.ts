@@ -17,10 +17,10 @@ import {
 } from "../protocol/errors.ts"
 import { encodeItem } from "../wire/batch.ts"
 import type { AskItem, Headers, MailItem, Outcome, ReplyItem, TellItem } from "../wire/item.ts"
-import type { Packed } from "../wire/msgpack/writer.ts"
+import { itemValue } from "../wire/item-value.ts"
 import { Entry } from "./deadlines.ts"
 import type { Job } from "./job.ts"
-import type { Lane, Parcel, Refusal } from "./lane.ts"
+import type { Content, Lane, Parcel, Refusal } from "./lane.ts"
 import type { Node } from "./node.ts"
 import { OpenAsk } from "./pending.ts"
 import type { Route } from "./route.ts"
@@ -85,7 +85,7 @@ const whyNot = (node: Node, now: number, deadline: number): AskReason | undefine
 /** An ask on its way: the parcel in the outbox, the entry among the deadlines, and what its reply is for, in one. */
 class SentAsk extends OpenAsk implements Parcel, Ongoing {
   readonly id: number
-  content: string | Packed = ""
+  content: Content = ""
   readonly persistent = false
   order = 0
   bytes = 0
@@ -114,7 +114,7 @@ class SentAsk extends OpenAsk implements Parcel, Ongoing {
   send(): void {
     this.#node.pending.add(this, this.#deadline)
     const reason = hindrance(() => {
-      this.content = contentOf(this.#item(), this.#call.to, this.#lane)
+      this.content = contentOf(this.#item(), this.#call.to)
       return this.#node.post.mail(this.#lane, this)
     })
     if (reason !== undefined) this.#end(reason)
@@ -179,7 +179,7 @@ class SentAsk extends OpenAsk implements Parcel, Ongoing {
 }
 
 class SentTell extends Entry implements Parcel, Ongoing {
-  content: string | Packed = ""
+  content: Content = ""
   readonly persistent = true
   order = 0
   bytes = 0
@@ -203,7 +203,7 @@ class SentTell extends Entry implements Parcel, Ongoing {
   send(): void {
     this.#node.deadlines.schedule(this.#node.now() + this.#call.timeout, this)
     const reason = hindrance(() => {
-      this.content = contentOf(this.#item(), this.#call.to, this.#lane)
+      this.content = contentOf(this.#item(), this.#call.to)
       return this.#node.post.mail(this.#lane, this)
     })
     if (reason !== undefined) this.#end(reason)
@@ -259,8 +259,7 @@ const hindrance = (push: () => boolean): AskReason | undefined => {
   }
 }
 
-const contentOf = (item: MailItem, to: Route, lane: Lane): string | Packed =>
-  (to.packs ? lane.pack(item) : undefined) ?? encodeItem(item)
+const contentOf = (item: MailItem, to: Route): Content => (to.packs ? itemValue(item) : undefined) ?? encodeItem(item)
 
 /** The asks above a nested one: by it the callee recognises an ask that would wait for itself. */
 const addLineage = (item: Mutable<AskItem>, { parent, sender }: Call): void => {

@@ -2,10 +2,7 @@
 
 import type { Outgoing } from "../broker/broker.ts"
 import type { Nacked, Oversized, Refused, Unroutable } from "../broker/errors.ts"
-import type { Item } from "../wire/item.ts"
-import { itemValue } from "../wire/item-value.ts"
-import { Shapes } from "../wire/msgpack/shapes.ts"
-import { type Packed, pack } from "../wire/msgpack/writer.ts"
+import type { PlainCopy } from "../wire/plain-copy.ts"
 
 export interface Destination {
   readonly exchange: string
@@ -25,9 +22,11 @@ export type Ready = Omit<Outgoing, "exchange" | "routingKey" | "mandatory">
 
 export type Refusal = Unroutable | Nacked | Oversized | Refused
 
+/** One item, as JSON or to be packed with its batch, or a message of its own. */
+export type Content = string | PlainCopy | Ready
+
 export interface Parcel {
-  /** One item as JSON or as MessagePack, or a message of its own. */
-  readonly content: string | Packed | Ready
+  readonly content: Content
   readonly persistent: boolean
   /** Called once. A lost link is not an end: the parcel is sent again. */
   settled(failure: Refusal | undefined): void
@@ -66,7 +65,6 @@ export class Lane {
   via: Lane | undefined = undefined
   /** Its actor would like its mail in MessagePack. */
   packs = false
-  #shapes: Shapes | undefined
   /** Average ms that one item takes at the far end; 0 = not known. */
   #service = 0
 
@@ -81,12 +79,6 @@ export class Lane {
 
   get batchSize(): number {
     return this.destination.spread ? batchSize(this.#service) : maxItems
-  }
-
-  /** An item in MessagePack, with the shapes of this lane; undefined for one that only JSON can say. */
-  pack(item: Item): Packed | undefined {
-    if (this.#shapes === undefined || this.#shapes.stale) this.#shapes = new Shapes()
-    return pack(this.#shapes, itemValue(item))
   }
 
   /** One more item took so many ms at the far end. */

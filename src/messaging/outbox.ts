@@ -10,9 +10,8 @@
 import type { Link, Outgoing } from "../broker/broker.ts"
 import type { PublishFailure } from "../broker/errors.ts"
 import { encodeBatch, encodePackedBatch } from "../wire/batch.ts"
-import type { Shapes } from "../wire/msgpack/shapes.ts"
-import { Packed } from "../wire/msgpack/writer.ts"
-import { type Destination, keyOf, Lane, type Parcel, type Ready } from "./lane.ts"
+import { PlainCopy } from "../wire/plain-copy.ts"
+import { type Content, type Destination, keyOf, Lane, type Parcel } from "./lane.ts"
 import { messageId } from "./message-ids.ts"
 
 export interface Limits {
@@ -124,7 +123,7 @@ export class Outbox {
     const size = lane.batchSize
     let batch: Array<Parcel> = []
     let bytes = 0
-    let kin: Kin
+    let kind: Kind | undefined
     const ship = () => {
       if (batch.length > 0) this.#publish(link, lane, batch)
       batch = []
@@ -135,9 +134,9 @@ export class Outbox {
         this.#release(parcel)
         continue
       }
-      const other = kinOf(parcel.content)
-      if (batch.length >= size || bytes + parcel.bytes! > maxBytes || other !== kin || other === "alone") ship()
-      kin = other
+      const next = kindOf(parcel.content)
+      if (batch.length >= size || bytes + parcel.bytes! > maxBytes || next !== kind || next === "alone") ship()
+      kind = next
       batch.push(parcel)
       bytes += parcel.bytes!
     }
@@ -204,25 +203,25 @@ export class Outbox {
   }
 }
 
-/** What items of one batch have in common: they are JSON, or were packed with the same table. */
-type Kin = "json" | "alone" | Shapes | undefined
-const kinOf = (content: string | Packed | Ready): Kin =>
-  typeof content === "string" ? "json" : content instanceof Packed ? content.shapes : "alone"
+/** How it is written: the same for all items of a batch. */
+type Kind = "json" | "msgpack" | "alone"
+const kindOf = (content: Content): Kind =>
+  typeof content === "string" ? "json" : content instanceof PlainCopy ? "msgpack" : "alone"
 
-const bytesOf = (content: string | Packed | Ready): number => {
+const bytesOf = (content: Content): number => {
   if (typeof content === "string") return Buffer.byteLength(content)
-  return content instanceof Packed ? content.bytes : content.body.byteLength
+  return content instanceof PlainCopy ? content.bytes : content.body.byteLength
 }
 
 const outgoing = (to: Destination, parcels: ReadonlyArray<Parcel>): Outgoing => {
   const address = { exchange: to.exchange, routingKey: to.routingKey, mandatory: to.mandatory }
   const contents = parcels.map(({ content }) => content)
   const [first] = contents
-  const packed = first instanceof Packed
+  const packed = first instanceof PlainCopy
   if (typeof first === "object" && !packed) return { ...first, ...address }
   const head = { node: to.node, messageId: messageId(), ...(to.replyTo === undefined ? {} : { replyTo: to.replyTo }) }
   const batch = packed
-    ? encodePackedBatch(head, contents as ReadonlyArray<Packed>)
+    ? encodePackedBatch(head, contents as ReadonlyArray<PlainCopy>)
     : encodeBatch(head, contents as ReadonlyArray<string>)
   return { ...batch, ...address, persistent: parcels.some((parcel) => parcel.persistent) }
 }

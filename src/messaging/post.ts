@@ -7,10 +7,10 @@ import { type Address, format, fromRoutingKey, routingKey } from "../wire/addres
 import { encodeBatch, encodeItem } from "../wire/batch.ts"
 import { type DeadLetter, type DeadReason, encodeDeadLetter, type Remains } from "../wire/dead-letter.ts"
 import type { MailItem, Outcome, ReplyItem } from "../wire/item.ts"
-import type { Packed } from "../wire/msgpack/writer.ts"
+import { itemValue } from "../wire/item-value.ts"
 import type { Names } from "../wire/names.ts"
 import { encodePlainReply } from "../wire/plain.ts"
-import type { Destination, Lane, Parcel, Ready, Refusal } from "./lane.ts"
+import type { Content, Destination, Lane, Parcel, Ready, Refusal } from "./lane.ts"
 import { messageId } from "./message-ids.ts"
 import type { ReplyAddress } from "./opening.ts"
 import type { Outbox } from "./outbox.ts"
@@ -74,8 +74,7 @@ export class Post {
       done()
     }
     const lane = this.#replyTo(to.queue)
-    const content =
-      to.kind === "plain" ? encodePlainReply(outcome, to.correlationId) : replyContent(lane, to, outcome, hints)
+    const content = to.kind === "plain" ? encodePlainReply(outcome, to.correlationId) : replyContent(to, outcome, hints)
     this.#outbox.push(lane, { content, persistent: false, owed: true, settled })
   }
 
@@ -173,16 +172,15 @@ export class Post {
 }
 
 const replyContent = (
-  lane: Lane,
   { id, packed }: ReplyAddress & { readonly kind: "node" },
   outcome: Outcome,
   hints: Hints | undefined,
-): string | Packed => {
+): Content => {
   const { service, via } = hints ?? {}
   // Who asks in MessagePack knows.
   const reads = packed ? undefined : hints?.reads
   const item: ReplyItem = { kind: "reply", id, outcome, service, via, reads }
-  return (packed ? lane.pack(item) : undefined) ?? encodeItem(item)
+  return (packed ? itemValue(item) : undefined) ?? encodeItem(item)
 }
 
 /** A batch of one, from whichever node it came first. */

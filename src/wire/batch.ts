@@ -9,9 +9,8 @@ import type { Item } from "./item.ts"
 import { decodeItem, isText, maxText } from "./item-text.ts"
 import { readJson } from "./json.ts"
 import { isMalformed, type Malformed, malformed } from "./malformed.ts"
-import { joinPacked } from "./msgpack/batch.ts"
-import { readMsgpack } from "./msgpack/reader.ts"
-import type { Packed } from "./msgpack/writer.ts"
+import { packBatch, unpack } from "./msgpack.ts"
+import type { PlainCopy } from "./plain-copy.ts"
 
 export { encodeItem } from "./item-text.ts"
 
@@ -48,9 +47,15 @@ export const encodeBatch = (head: BatchHead, texts: ReadonlyArray<string>): Enco
     : { contentType: batchType, contentEncoding: "utf-8", messageId, replyTo, body }
 }
 
-/** @param items packed with one and the same table of shapes. */
-export const encodePackedBatch = (head: BatchHead, items: ReadonlyArray<Packed>): EncodedBatch => {
-  const body = joinPacked(head.node, items)
+/** A batch in MessagePack, or in JSON where that says it better. @param items of `itemValue`. */
+export const encodePackedBatch = (head: BatchHead, items: ReadonlyArray<PlainCopy>): EncodedBatch => {
+  const values = items.map(({ value }) => value)
+  const body = packBatch(head.node, values)
+  if (body === undefined)
+    return encodeBatch(
+      head,
+      values.map((value) => JSON.stringify(value)),
+    )
   const { messageId, replyTo } = head
   return replyTo === undefined
     ? { contentType: packedType, messageId, body }
@@ -105,7 +110,7 @@ export const decodeBatch = (message: BatchMessage): Batch | Malformed => {
     const given = contentType ?? ""
     return malformed(otherVersion(given) ?? `content type ${JSON.stringify(given)} is not ${batchType}`)
   }
-  const read = isPacked(message) ? readMsgpack(message.body) : readJson(message.body)
+  const read = isPacked(message) ? unpack(message.body) : readJson(message.body)
   if (isMalformed(read)) return read
   return decodeItems(read.value, isText(replyTo, 255) ? replyTo : undefined)
 }

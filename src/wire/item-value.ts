@@ -1,36 +1,23 @@
 // One item as a value for MessagePack: the same keys that `encodeItem` writes as text (docs/wire.md, "The batch").
 //
-// V1. What is absent is undefined here, and left out by the writer. All items of a kind have all keys of that kind, in one
-//     order: such objects are quick to go through.
+// V1. What is absent has no key.
 
 import { encodeReason } from "./failure.ts"
-import type { Item, MailItem, ReplyItem } from "./item.ts"
+import type { Item, MailItem, Outcome, ReplyItem } from "./item.ts"
+import { PlainCopy } from "./plain-copy.ts"
 
-const mailValue = (item: MailItem): object => {
-  const { id: i, name: n, sender: f, headers: h, attempts: t, to: a, payload: p } = item
-  const attempts = t === 0 ? undefined : t
-  if (item.kind === "tell") return { k: "t", i, n, f, h: filled(h), t: attempts, a, p }
-  const { deadline: d, chain: c, path: w } = item
-  return { k: "a", i, n, d, c: filled(c), w: filled(w), f, h: filled(h), t: attempts, a, p }
-}
-
-const filled = (value: object | undefined): object | undefined =>
-  value === undefined || Object.keys(value).length === 0 ? undefined : value
-
-const replyValue = ({ id: i, outcome, service, via: q, reads: e }: ReplyItem): object => {
-  // To the microsecond, as in text.
-  const s = service === undefined ? undefined : Math.round(service * 1000) / 1000
-  switch (outcome.tag) {
-    case "value":
-      return { k: "r", i, s, q, e, o: undefined, v: outcome.value }
-    case "declared":
-      return { k: "r", i, s, q, e, o: "declared", v: outcome.error }
-    case "failed":
-      return { k: "r", i, s, q, e, o: "failed", v: encodeReason(outcome.reason) }
+/** Undefined for what only JSON can say: write it with `encodeItem`, which also says what is no JSON at all. */
+export const itemValue = (item: Item): PlainCopy | undefined => {
+  try {
+    return new PlainCopy(keyed(item))
+  } catch {
+    return undefined
   }
 }
 
-export const itemValue = (item: Item): object => {
+type Keyed = Record<string, unknown>
+
+const keyed = (item: Item): Keyed => {
   switch (item.kind) {
     case "ask":
     case "tell":
@@ -39,5 +26,44 @@ export const itemValue = (item: Item): object => {
       return replyValue(item)
     case "cancel":
       return { k: "c", i: item.id }
+  }
+}
+
+const mailValue = (item: MailItem): Keyed => {
+  const value: Keyed = { k: item.kind === "ask" ? "a" : "t", i: item.id, n: item.name }
+  if (item.kind === "ask") {
+    value.d = item.deadline
+    if (isFilled(item.chain)) value.c = item.chain
+    if (isFilled(item.path)) value.w = item.path
+  }
+  if (item.sender !== undefined) value.f = item.sender
+  if (isFilled(item.headers)) value.h = item.headers
+  if (item.attempts !== undefined && item.attempts !== 0) value.t = item.attempts
+  if (item.to !== undefined) value.a = item.to
+  if (item.payload !== undefined) value.p = item.payload
+  return value
+}
+
+const isFilled = (value: object | undefined): boolean => value !== undefined && Object.keys(value).length > 0
+
+const replyValue = ({ id, outcome, service, via, reads }: ReplyItem): Keyed => {
+  const value: Keyed = { k: "r", i: id }
+  if (service !== undefined) value.s = Math.round(service * 1000) / 1000 // to the microsecond, as in text
+  if (via !== undefined) value.q = via
+  if (reads !== undefined) value.e = reads
+  if (outcome.tag !== "value") value.o = outcome.tag
+  const content = contentOf(outcome)
+  if (content !== undefined) value.v = content
+  return value
+}
+
+const contentOf = (outcome: Outcome): unknown => {
+  switch (outcome.tag) {
+    case "value":
+      return outcome.value
+    case "declared":
+      return outcome.error
+    case "failed":
+      return encodeReason(outcome.reason)
   }
 }

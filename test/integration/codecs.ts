@@ -7,8 +7,7 @@ import { decodeBatch, encodePackedBatch, isPacked } from "../../src/wire/batch.t
 import type { Item } from "../../src/wire/item.ts"
 import { itemValue } from "../../src/wire/item-value.ts"
 import { isMalformed } from "../../src/wire/malformed.ts"
-import { Shapes } from "../../src/wire/msgpack/shapes.ts"
-import { type Packed, pack } from "../../src/wire/msgpack/writer.ts"
+import { PlainCopy } from "../../src/wire/plain-copy.ts"
 import type { Bench } from "./bench.ts"
 import { eventually } from "./eventually.ts"
 import { reasonOf } from "./rejection.ts"
@@ -66,13 +65,8 @@ export const codecs = (bench: Bench): void => {
         if (isMalformed(batch)) throw new Error(batch.why)
         return { packed: isPacked(message), items: batch.items }
       }
-      const packed = (items: ReadonlyArray<unknown>) => {
-        const shapes = new Shapes()
-        return encodePackedBatch(
-          { node: "peer", replyTo, messageId: `${Math.random()}` },
-          items.map((item) => pack(shapes, item) as Packed),
-        )
-      }
+      const packed = (items: ReadonlyArray<PlainCopy>) =>
+        encodePackedBatch({ node: "peer", replyTo, messageId: `${Math.random()}` }, items)
       return { send, reply, packed, replyTo }
     }
 
@@ -107,7 +101,7 @@ export const codecs = (bench: Bench): void => {
         deadline: Date.now() + 9_000,
         replyTo,
       }
-      await send(packed([itemValue(item)]))
+      await send(packed([itemValue(item)!]))
       expect(await reply(), "but who writes MessagePack is understood").toStrictEqual({
         packed: true,
         items: [{ kind: "reply", id: 1, outcome: { tag: "value", value: "hi" }, service: expect.any(Number) }],
@@ -146,6 +140,25 @@ export const codecs = (bench: Bench): void => {
       const ways = await sent()
       expect(ways[0]).toBe("json")
       expect(ways.indexOf("json", ways.indexOf("msgpack")), "both, in turn").toBeGreaterThan(0)
+    })
+
+    it("answers with what its answer was when it was given, whatever becomes of it later (7)", async () => {
+      const list: Array<unknown> = []
+      const grow = (payload: unknown) => {
+        list.push(payload)
+        return list
+      }
+      const ref = await bench.spawn(actor(Echo, { say: grow, note: () => {}, fail: () => {} }, { codec: "msgpack" }))
+      await ref.say(0)
+      const payload = { n: 1 }
+      const asked = [ref.say(payload)]
+      payload.n = 2
+      asked.push(ref.say(payload), ref.say(3))
+      expect(await Promise.all(asked)).toStrictEqual([
+        [0, { n: 1 }],
+        [0, { n: 1 }, { n: 2 }],
+        [0, { n: 1 }, { n: 2 }, 3],
+      ])
     })
 
     it("is brought what JSON makes of a value, and what is no JSON is refused alone (7)", async () => {
@@ -194,11 +207,13 @@ export const codecs = (bench: Bench): void => {
       const contentType = "application/vnd.warren.v1+msgpack"
       await send({ contentType, body: Buffer.from("c1c1c1", "hex") })
       await send(
-        packed([
-          { k: "t", i: 1, n: "note", p: "before" },
-          { k: "t", i: 2 },
-          { k: "t", i: 3, n: "note", p: "after" },
-        ]),
+        packed(
+          [
+            { k: "t", i: 1, n: "note", p: "before" },
+            { k: "t", i: 2 },
+            { k: "t", i: 3, n: "note", p: "after" },
+          ].map((item) => new PlainCopy(item)),
+        ),
       )
       await send({ contentType: "application/vnd.warren.v2+msgpack", body: Buffer.alloc(3) })
       await eventually("three dead letters", async () => (await bench.deadLetters(ref.$address)).length === 3)

@@ -6,8 +6,9 @@ import type { Link, Outgoing } from "../../src/broker/broker.ts"
 import { ConfirmTimedOut, LinkLost, Nacked, type PublishFailure, Unroutable } from "../../src/broker/errors.ts"
 import { batchSize, type Destination, type Refusal } from "../../src/messaging/lane.ts"
 import { type Limits, Outbox } from "../../src/messaging/outbox.ts"
-import { decodeBatch, encodeItem } from "../../src/wire/batch.ts"
+import { decodeBatch, encodeItem, packedType } from "../../src/wire/batch.ts"
 import type { Item } from "../../src/wire/item.ts"
+import { itemValue } from "../../src/wire/item-value.ts"
 import { isMalformed } from "../../src/wire/malformed.ts"
 
 /** What was published, and the confirms that are still to be given. */
@@ -244,44 +245,40 @@ describe("the outbox", () => {
 
   it("keeps items in MessagePack and in JSON in one order, also over a lost link (5)", () =>
     fc.assert(
-      fc.asyncProperty(
-        fc.array(fc.constantFrom("json", "packed", "of a fresh table", "turn", "lose")),
-        async (events) => {
-          const { outbox } = open()
-          let fake = new FakeLink(idsOf)
-          outbox.use(fake.link)
-          const lane = outbox.lane(to("a"))
-          const another = outbox.lane(to("b"))
-          const arrived: Array<unknown> = []
-          const arrive = (failure?: PublishFailure) => {
-            if (failure === undefined) arrived.push(...fake.unconfirmed.flatMap(({ texts }) => texts))
-            fake.confirm(failure)
-          }
-          const pushed: Array<string> = []
-          for (const event of events) {
-            if (event === "turn") {
-              await turn()
-              arrive()
-            } else if (event === "lose") {
-              await turn()
-              arrive(new LinkLost({ why: "cut" }))
-              fake = new FakeLink(idsOf)
-              outbox.use(fake.link)
-            } else {
-              const id = pushed.length
-              const item: Item = { kind: "tell", node: "n", id, name: "m", payload: { [event]: id } }
-              pushed.push(`${id} ${JSON.stringify(item.payload)}`)
-              const packed = event === "json" ? undefined : (event === "packed" ? lane : another).pack(item)
-              outbox.push(lane, { content: packed ?? encodeItem(item), persistent: false, settled: () => {} })
-            }
-          }
-          while (outbox.size > 0) {
+      fc.asyncProperty(fc.array(fc.constantFrom("json", "packed", "turn", "lose")), async (events) => {
+        const { outbox } = open()
+        let fake = new FakeLink(idsOf)
+        outbox.use(fake.link)
+        const lane = outbox.lane(to("a"))
+        const arrived: Array<unknown> = []
+        const arrive = (failure?: PublishFailure) => {
+          if (failure === undefined) arrived.push(...fake.unconfirmed.flatMap(({ texts }) => texts))
+          fake.confirm(failure)
+        }
+        const pushed: Array<string> = []
+        for (const event of events) {
+          if (event === "turn") {
             await turn()
             arrive()
+          } else if (event === "lose") {
+            await turn()
+            arrive(new LinkLost({ why: "cut" }))
+            fake = new FakeLink(idsOf)
+            outbox.use(fake.link)
+          } else {
+            const id = pushed.length
+            const item: Item = { kind: "tell", node: "n", id, name: "m", payload: { [event]: id } }
+            pushed.push(`${id} ${JSON.stringify(item.payload)}`)
+            const content = event === "json" ? encodeItem(item) : itemValue(item)!
+            outbox.push(lane, { content, persistent: false, settled: () => {} })
           }
-          expect(arrived).toStrictEqual(pushed)
-        },
-      ),
+        }
+        while (outbox.size > 0) {
+          await turn()
+          arrive()
+        }
+        expect(arrived).toStrictEqual(pushed)
+      }),
     ))
 
   it("says when nothing is unsettled any more (11)", async () => {
@@ -320,6 +317,20 @@ describe("a batch", () => {
     const ten = await sizes(10, "x".repeat(30_000), to("a"))
     expect(ten).toStrictEqual([3, 3, 3, 1])
     expect(await sizes(2, "x".repeat(200_000), to("a"))).toStrictEqual([1, 1])
+  })
+
+  it("in MessagePack stays below it, too, whatever sizes its items have", async () => {
+    const { outbox } = open()
+    const fake = new FakeLink(idsOf)
+    outbox.use(fake.link)
+    const sizes = [10, 10, 90_000, 10, 40_000, 40_000, 40_000, 300_000, 10]
+    for (const [id, size] of sizes.entries()) {
+      const content = itemValue({ kind: "tell", node: "n", id, name: "m", payload: ["x".repeat(size)] })!
+      outbox.push(outbox.lane(to("a")), { content, persistent: false, settled: () => {} })
+    }
+    await turn()
+    expect(fake.published.map((message) => idsOf(message).length)).toStrictEqual([4, 2, 1, 1, 1])
+    for (const { contentType } of fake.published) expect(contentType).toBe(packedType)
   })
 
   it("for a shared clique holds no more than 5 ms of work, 64 items while that is not known (6.)", async () => {
