@@ -19,9 +19,10 @@ export interface ActorOptions {
    */
   readonly queue?: string
   /**
-   * `msgpack`: callers are asked to write MessagePack instead of JSON. It brings the same values in about 60 % of the bytes
-   * and half of the time once payloads have some 200 bytes, but the tools of the broker cannot show them. Callers change
-   * over by themselves with the first reply, their tells too; those who cannot stay with JSON. Default: JSON.
+   * `msgpack`: callers are asked to write MessagePack instead of JSON. It brings the same values in about 70 % of the bytes
+   * and, for payloads of some 1 KiB under load, of the time; the tools of the broker cannot show them. Callers change
+   * over by themselves with the first reply, their tells too; those who cannot stay with JSON. A text of 13 or more
+   * characters that is kept from such a message holds the texts of its whole batch in memory, some 20 kB. Default: JSON.
    */
   readonly codec?: CodecName
   /** Messages handled at once by one member. Default 1: one after the other. */

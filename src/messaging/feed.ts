@@ -54,7 +54,7 @@ export class Feed {
     this.queue = queue.name
     const prefetch = prefetchOf(options)
     const burial = new Burial(node.post)
-    this.#hands = new Hands(2 * prefetch)
+    this.#hands = new Hands(2 * prefetch, () => this.#subscription.window)
     this.#unclaimed = new Unclaimed(node, burial, (job) => this.settled(job))
     this.#intake = new Intake(node, {
       key: sharedKey ?? routingKey(address),

@@ -53,6 +53,7 @@ export class Hand {
   /** The link is gone: the broker has put the message back. */
   lose(): void {
     this.#delivery = undefined
+    this.acking = false
   }
 
   /** The broker has handed the same message out again, to us. */
@@ -72,13 +73,19 @@ export class Hand {
   /** Something in it is too large for a dead letter of ours: the broker is to move the message as it is. */
   tooLargeToBury = false
 
-  /** Settles the delivery if everything in it is settled; whether it did. */
-  ackIfDone(): boolean {
-    if (this.jobs.size > 0 || this.#others > 0 || this.#delivery === undefined) return false
-    if (this.tooLargeToBury) this.#delivery.nack({ requeue: false })
-    else this.#delivery.ack()
+  /** Everything in it is settled, and the broker does not know yet. */
+  get done(): boolean {
+    return this.jobs.size === 0 && this.#others === 0 && this.#delivery !== undefined
+  }
+
+  /** It is among those that are acked soon. */
+  acking = false
+
+  /** Tells the broker that it is done. */
+  settle(): void {
+    if (this.tooLargeToBury) this.#delivery?.nack({ requeue: false })
+    else this.#delivery?.ack()
     this.#delivery = undefined
-    return true
   }
 
   giveBack(): void {

@@ -1,21 +1,36 @@
 // The batches of one queue that are in hand, over the loss of links.
+//
+// A1. What is done is acked some at a time, and soon. Each ack is a write to the log of a quorum queue, and the next
+//     message has to wait for it; a batch that comes back before its ack was sent is known here, and not handled again.
 
 import type { Delivery } from "../broker/broker.ts"
 import { Hand } from "./hand.ts"
 import type { Mail } from "./opening.ts"
+
+/** ms after which what is done is acked, and how many may be done before that. */
+const ackWithin = 5
+const mostDone = 64
 
 export class Hands {
   /** What is in hand on this link. */
   readonly #held = new Set<Hand>()
   /** What was in hand when a link was lost, by message id, oldest first. */
   readonly #lost = new Map<string, Hand>()
+  /** Done, and not acked yet. */
+  #done: Array<Hand> = []
+  #acking: NodeJS.Timeout | undefined
   readonly #most: number
+  readonly #window: () => number
   #count = 0
   #newestBegun = 0
 
-  /** @param most lost batches that are remembered: what another member was given will not come back here. */
-  constructor(most: number) {
+  /**
+   * @param most lost batches that are remembered: what another member was given will not come back here.
+   * @param window batches that the broker hands out before the first of them is acked.
+   */
+  constructor(most: number, window: () => number) {
     this.#most = most
+    this.#window = window
   }
 
   /** @param to the routing key of the actor that its items are for, where they do not say. */
@@ -39,13 +54,28 @@ export class Hands {
   /** The order of the oldest batch that was lost and has not come back; Infinity when there is none. */
   get oldestAway(): number {
     let oldest = Number.POSITIVE_INFINITY
-    for (const { order } of this.#lost.values()) if (order < oldest) oldest = order
+    for (const { order, jobs } of this.#lost.values()) if (jobs.size > 0 && order < oldest) oldest = order
     return oldest
   }
 
-  /** Acks a batch if everything in it is settled. */
+  /** Acks a batch, now or soon, if everything in it is settled. */
   release(hand: Hand): void {
-    if (hand.ackIfDone()) this.#held.delete(hand)
+    if (!hand.done || hand.acking) return
+    hand.acking = true
+    this.#done.push(hand)
+    if (this.#done.length >= Math.min(mostDone, this.#window() / 2)) this.#ack()
+    else this.#acking ??= setTimeout(() => this.#ack(), ackWithin)
+  }
+
+  #ack(): void {
+    clearTimeout(this.#acking)
+    this.#acking = undefined
+    const done = this.#done
+    this.#done = []
+    for (const hand of done) {
+      this.#held.delete(hand)
+      hand.settle()
+    }
   }
 
   /** Something of this batch is handed to a cell. */
@@ -67,6 +97,9 @@ export class Hands {
 
   /** The broker has put them all back. */
   lose(): void {
+    clearTimeout(this.#acking)
+    this.#acking = undefined
+    this.#done = []
     for (const hand of this.#held) {
       hand.lose()
       if (hand.key === undefined) continue
@@ -78,7 +111,9 @@ export class Hands {
     for (const key of [...this.#lost.keys()].slice(0, surplus)) this.#lost.delete(key)
   }
 
+  /** What is done is acked first. */
   giveBack(): void {
+    this.#ack()
     for (const hand of this.#held) hand.giveBack()
     this.#held.clear()
   }

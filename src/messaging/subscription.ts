@@ -92,6 +92,11 @@ export class Subscription implements LinkUser {
     this.#subscriber.lost()
   }
 
+  /** Batches that the broker hands out before one is acked. */
+  get window(): number {
+    return this.#narrow ? 1 : this.#source.prefetch
+  }
+
   /** One more actor, whose key is bound from the next `up` on. */
   add(key: string): void {
     this.#keys.add(key)
