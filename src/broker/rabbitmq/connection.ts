@@ -7,7 +7,7 @@
 import { type Channel, Connection as LibraryConnection } from "rabbitmq-client"
 import type { Capabilities } from "../broker.ts"
 import { within } from "./deadline.ts"
-import { adoptFrameMax, coalesceWrites, takeMessages, watchServer } from "./internals.ts"
+import { adoptFrameMax, coalesceWrites, readAtOnce, takeMessages, watchServer } from "./internals.ts"
 import type { Host } from "./options.ts"
 import { said } from "./refusal.ts"
 
@@ -33,6 +33,7 @@ export class Connection {
     this.capabilities = capabilities
     this.frameMax = adoptFrameMax(library)
     coalesceWrites(library)
+    readAtOnce(library)
     this.#operationTimeout = operationTimeout
   }
 

@@ -10,12 +10,19 @@
 //     so what arrives together is handled together, and a `basic.return` is known before its confirm.
 // I4. `coalesceWrites`: the library writes every publish and every ack by itself, a system call and a packet each. Here
 //     all that is written before the event loop goes on leaves together.
+// I5. `readAtOnce`: the library waits for two promises with each frame, and makes some kilobytes of garbage to read one.
+//     Here all frames of a chunk are read in one go (frames.ts). Those of a rare kind are still decoded by the library, and
+//     nothing behind them is looked at before what waits for them has run.
 
+import type { Socket } from "node:net"
 import type { AsyncMessage, Channel, Connection, ReturnedMessage, SyncMessage } from "rabbitmq-client"
+import * as codec from "rabbitmq-client/lib/codec.js"
 import type { Capabilities } from "../broker.ts"
+import { basicDeliver, decode, type Frame, Frames } from "./frames.ts"
 
 interface Inside {
-  readonly _socket: { read: (bytes?: number) => Buffer | null; cork: () => void; uncork: () => void }
+  readonly _socket: Socket
+  readonly _handleChunk: (frame: Frame) => void
   readonly _opt: { frameMax: number }
   readonly _state: { readonly frameMax: number }
 }
@@ -71,6 +78,59 @@ const textField = (chunk: Buffer, name: string): string | undefined => {
   return chunk.toString("utf8", start, start + chunk.readUInt32BE(start - 4))
 }
 
+/** Decodes one frame of any kind: it asks for its head, then for the rest. */
+type DecodeFrame = (read: (bytes: number) => Promise<Buffer>) => Promise<Frame>
+
+/** To be called when it is connected: nothing may be left in the socket that the library has not read. */
+export const readAtOnce = (connection: Connection): void => {
+  const inside = connection as unknown as Inside
+  const { decodeFrame } = codec as unknown as { readonly decodeFrame?: DecodeFrame }
+  const socket = inside._socket
+  if (typeof inside._handleChunk !== "function") throw changed("Connection._handleChunk")
+  if (decodeFrame === undefined) throw changed("codec.decodeFrame")
+  if (socket.readableLength > 0) throw new Error("the broker spoke before it was asked")
+  const frames = new Frames()
+  let waiting = false
+  const take = () => {
+    waiting = false
+    try {
+      for (let bytes = frames.next(); bytes !== undefined && !socket.destroyed; bytes = frames.next()) {
+        const frame = decode(bytes)
+        if (frame === undefined) {
+          waiting = true
+          return leave(bytes)
+        }
+        inside._handleChunk(frame)
+      }
+    } catch (error) {
+      socket.destroy(error as Error) // as the library does
+    }
+  }
+  const leave = (bytes: Buffer) => {
+    let at = 0
+    const read = async (count: number) => {
+      at += count
+      return bytes.subarray(at - count, at)
+    }
+    decodeFrame(read).then(
+      (frame) => {
+        try {
+          if (!socket.destroyed) inside._handleChunk(frame)
+        } catch (error) {
+          socket.destroy(error as Error)
+        }
+        process.nextTick(take) // after every promise that it has settled
+      },
+      (error: Error) => socket.destroy(error),
+    )
+  }
+  socket.removeAllListeners("readable")
+  socket.on("data", (chunk: Buffer) => {
+    frames.add(chunk)
+    if (!waiting) take()
+  })
+}
+
 /** Makes channels use the negotiated frame size, and returns it (bytes). */
 export const adoptFrameMax = (connection: Connection): number => {
   const inside = connection as unknown as Inside
@@ -98,9 +158,8 @@ export const coalesceWrites = (connection: Connection): void => {
   }
 }
 
-/** Class 60, methods 50, 60 and 71: the frames that a message follows. */
+/** Class 60, methods 50 and 71: with `basicDeliver` the frames that a message follows. */
 const basicReturn = 0x003c0032
-const basicDeliver = 0x003c003c
 const basicGetOk = 0x003c0047
 
 /** Hands over every message that arrives on this channel as it was sent, its body a Buffer. */
