@@ -9,8 +9,8 @@
 // 2. It ends with 0 whether or not the gates hold: figures are told, not enforced. What could not be measured is a failure.
 
 import { readFileSync, writeFileSync } from "node:fs"
-import { cpus, release, totalmem, type } from "node:os"
-import { resolve } from "node:path"
+import { cpus, totalmem, type } from "node:os"
+import { basename, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { cases as allCases } from "./cases/index.ts"
@@ -60,14 +60,19 @@ const versionOf = (name: string): string => {
   return (JSON.parse(readFileSync(file, "utf8")) as { readonly version: string }).version
 }
 
+/** Where a file lies is nobody's business. */
+const nameOf = (argument: string): string => basename(argument)
+
 const circumstances = (rounds: number, brokerCpu: boolean): Circumstances => ({
   date: new Date().toISOString(),
-  command: ["npm run bench", ...(process.argv.length > 2 ? ["--", ...process.argv.slice(2)] : [])].join(" "),
+  command: ["npm run bench", ...(process.argv.length > 2 ? ["--", ...process.argv.slice(2).map(nameOf)] : [])].join(
+    " ",
+  ),
   rounds,
   cpu: cpus()[0]?.model ?? "unknown processor",
   cores: cpus().length,
   memory: totalmem(),
-  system: `${type()} ${release()}`,
+  system: type(),
   versions: {
     "Node.js": process.versions.node,
     RabbitMQ: process.env.WARREN_BENCH_BROKER ?? "unknown",
