@@ -43,6 +43,10 @@ export const run = async (options: Arguments, sources: ReadonlyArray<Source>, di
     startTimeout: "10 seconds",
   })
   display.heading(`Counting words on ${broker.title}`)
+  display.line(
+    "Warren: actors with mailboxes on a broker. Supervised counters share the lines; one crashes and comes back.",
+  )
+  display.line("Try next: npm start -- FILE, npm start -- --broker rabbitmq, npm test. README.md tells the rest.")
   display.line(system.printTree())
 
   const size = sources.reduce((sum, source) => sum + source.size, 0)

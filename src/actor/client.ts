@@ -3,14 +3,14 @@
 // N1. A value is checked by its slot before it leaves, and again when it arrives.
 
 import { Duration, Effect, Stream } from "effect"
-import { ask, askError, type Ongoing, tell } from "../messaging/calls.ts"
+import { ask, type Ongoing, tell } from "../messaging/calls.ts"
 import type { Job } from "../messaging/job.ts"
 import type { Node } from "../messaging/node.ts"
 import { Route } from "../messaging/route.ts"
 import { asError } from "../messaging/thrown.ts"
 import type { CallOptions, EffectClient, Outcome, Ref } from "../protocol/client.ts"
 import { type Compiled, compiled } from "../protocol/codec.ts"
-import { type AskError, type AskReason, Cancelled, NotYet, Rejected } from "../protocol/errors.ts"
+import { AskError, type AskReason, Cancelled, NotYet, Rejected } from "../protocol/errors.ts"
 import type { Ask, Message } from "../protocol/message.ts"
 import type { AnyProtocol } from "../protocol/protocol.ts"
 import type { MaybeStream, Slot } from "../protocol/slot.ts"
@@ -41,7 +41,8 @@ const dispatcher = (client: ClientOptions, to: Route, name: string, message: Mes
   const { node, sender } = client
   const declared = (message as Partial<Ask<MaybeStream, MaybeStream, Slot>>).options?.timeout
   const usual = declared === undefined ? client.askTimeout : millis(declared)
-  const failure = (reason: AskReason) => ({ ok: false, error: askError(`${to}`, name, reason) }) as const
+  const failure = (reason: AskReason) =>
+    ({ ok: false, error: new AskError({ address: `${to}`, call: name, reason }) }) as const
   return (payload, options, parent, settle) => {
     let json: unknown
     try {
@@ -131,7 +132,7 @@ const effectCall = (dispatch: Dispatch) => (payload: unknown, options?: CallOpti
   )
 
 const notYet = (client: ClientOptions, name: string, what: string): AskError =>
-  askError(format(client.to), name, new NotYet({ what }))
+  new AskError({ address: format(client.to), call: name, reason: new NotYet({ what }) })
 
 const build = (client: ClientOptions, protocol: AnyProtocol, face: Face): Record<string, unknown> => {
   const wrong = invalid(client.to)

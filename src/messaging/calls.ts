@@ -6,7 +6,6 @@
 //     the next, up to its deadline. A tell waits in the outbox either way, up to its timeout. A full outbox refuses both.
 
 import {
-  AskError,
   type AskReason,
   Cancelled,
   Disconnected,
@@ -286,6 +285,3 @@ const reasonOf = (refusal: Refusal, to: Route): AskReason => {
       return new Rejected({ why: refusal.message })
   }
 }
-
-export const askError = (address: string, call: string, reason: AskReason): AskError =>
-  new AskError({ address, call, reason })

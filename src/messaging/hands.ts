@@ -6,6 +6,7 @@
 import type { Delivery } from "../broker/broker.ts"
 import { Hand } from "./hand.ts"
 import type { Mail } from "./opening.ts"
+import { Soon } from "./soon.ts"
 
 /** ms after which what is done is acked, and how many may be done before that. */
 const ackWithin = 5
@@ -16,9 +17,13 @@ export class Hands {
   readonly #held = new Set<Hand>()
   /** What was in hand when a link was lost, by message id, oldest first. */
   readonly #lost = new Map<string, Hand>()
-  /** Done, and not acked yet. */
-  #done: Array<Hand> = []
-  #acking: NodeJS.Timeout | undefined
+  /** Done, and not acked yet (A1). */
+  readonly #done = new Soon<Hand>(ackWithin, (done) => {
+    for (const hand of done) {
+      this.#held.delete(hand)
+      hand.settle()
+    }
+  })
   readonly #most: number
   readonly #window: () => number
   #count = 0
@@ -62,20 +67,7 @@ export class Hands {
   release(hand: Hand): void {
     if (!hand.done || hand.acking) return
     hand.acking = true
-    this.#done.push(hand)
-    if (this.#done.length >= Math.min(mostDone, this.#window() / 2)) this.#ack()
-    else this.#acking ??= setTimeout(() => this.#ack(), ackWithin)
-  }
-
-  #ack(): void {
-    clearTimeout(this.#acking)
-    this.#acking = undefined
-    const done = this.#done
-    this.#done = []
-    for (const hand of done) {
-      this.#held.delete(hand)
-      hand.settle()
-    }
+    this.#done.add(hand, Math.min(mostDone, this.#window() / 2))
   }
 
   /** Something of this batch is handed to a cell. */
@@ -97,9 +89,7 @@ export class Hands {
 
   /** The broker has put them all back. */
   lose(): void {
-    clearTimeout(this.#acking)
-    this.#acking = undefined
-    this.#done = []
+    this.#done.forget()
     for (const hand of this.#held) {
       hand.lose()
       if (hand.key === undefined) continue
@@ -113,7 +103,7 @@ export class Hands {
 
   /** What is done is acked first. */
   giveBack(): void {
-    this.#ack()
+    this.#done.now()
     for (const hand of this.#held) hand.giveBack()
     this.#held.clear()
   }

@@ -11,6 +11,7 @@ import { decodeBatch } from "../wire/batch.ts"
 import { isMalformed } from "../wire/malformed.ts"
 import type { LinkUser } from "./connection.ts"
 import type { Node } from "./node.ts"
+import { Soon } from "./soon.ts"
 
 /** ms without a consumer after which the broker deletes the inbox of a node that is gone. */
 const expires = 60_000
@@ -23,7 +24,10 @@ const leaveWithin = 1_000
 export class Inbox implements LinkUser {
   readonly #node: Node
   #left = false
-  #unacked: Array<Delivery> = []
+  /** I2. */
+  readonly #acks = new Soon<Delivery>(ackAfter.ms, (deliveries) => {
+    for (const delivery of deliveries) delivery.ack()
+  })
 
   constructor(node: Node) {
     this.#node = node
@@ -45,7 +49,7 @@ export class Inbox implements LinkUser {
   }
 
   down(): void {
-    this.#unacked = []
+    this.#acks.forget()
   }
 
   /** Deletes the queue: nobody waits for a reply any more. */
@@ -64,7 +68,7 @@ export class Inbox implements LinkUser {
 
   #receive(delivery: Delivery): void {
     const batch = decodeBatch(delivery.message)
-    this.#ackSoon(delivery)
+    this.#acks.add(delivery, ackAfter.count)
     // Nobody can be answered from here: what cannot be read is only told.
     if (isMalformed(batch)) return this.#node.log("Warn", `the inbox got a message it cannot read: ${batch.why}`)
     for (const item of batch.items) {
@@ -72,18 +76,5 @@ export class Inbox implements LinkUser {
       else if (item.kind === "cancel") this.#node.cancels.receive(item)
       else this.#node.log("Warn", `the inbox got ${item.kind === "malformed" ? item.why : `a stray ${item.kind}`}`)
     }
-  }
-
-  /** I2. */
-  #ackSoon(delivery: Delivery): void {
-    this.#unacked.push(delivery)
-    if (this.#unacked.length >= ackAfter.count) this.#ack()
-    else if (this.#unacked.length === 1) setTimeout(() => this.#ack(), ackAfter.ms)
-  }
-
-  #ack(): void {
-    const unacked = this.#unacked
-    this.#unacked = []
-    for (const delivery of unacked) delivery.ack()
   }
 }
