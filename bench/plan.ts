@@ -97,6 +97,8 @@ export interface Times {
   readonly warmUp: number
   /** More warm-up at one caller: a thousand calls a second leave V8 cold for longer than a hundred thousand do. */
   readonly alone: number
+  /** More at 2 to 16 callers, for the same reason. */
+  readonly few: number
   /** More at any other number of callers. */
   readonly settle: number
   readonly measure: number
@@ -104,11 +106,14 @@ export interface Times {
   readonly long: number
 }
 
-export const fullTimes: Times = { warmUp: 1_000, alone: 2_500, settle: 200, measure: 1_000, long: 4_000 }
-export const quickTimes: Times = { warmUp: 700, alone: 1_500, settle: 100, measure: 700, long: 2_000 }
+export const fullTimes: Times = { warmUp: 1_000, alone: 4_000, few: 2_000, settle: 200, measure: 1_000, long: 4_000 }
+export const quickTimes: Times = { warmUp: 700, alone: 1_500, few: 300, settle: 100, measure: 700, long: 2_000 }
 
 /** ms of warm-up at so many callers, before they are measured. */
-export const warmUpAt = (callers: number, times: Times): number => (callers === 1 ? times.alone : times.settle)
+export const warmUpAt = (callers: number, times: Times): number => {
+  if (callers === 1) return times.alone
+  return callers <= 16 ? times.few : times.settle
+}
 
 /** What to leave out. */
 export interface Selection {

@@ -9,7 +9,7 @@
 
 import type { Link, Outgoing } from "../broker/broker.ts"
 import type { PublishFailure } from "../broker/errors.ts"
-import { encodeBatch, encodePackedBatch } from "../wire/batch.ts"
+import { type BatchHead, encodeBatch, encodePackedBatch } from "../wire/batch.ts"
 import { PlainCopy } from "../wire/plain-copy.ts"
 import { type Content, type Destination, keyOf, Lane, type Parcel } from "./lane.ts"
 import { messageId } from "./message-ids.ts"
@@ -214,14 +214,17 @@ const bytesOf = (content: Content): number => {
 }
 
 const outgoing = (to: Destination, parcels: ReadonlyArray<Parcel>): Outgoing => {
-  const address = { exchange: to.exchange, routingKey: to.routingKey, mandatory: to.mandatory }
+  const { exchange, routingKey, mandatory } = to
   const contents = parcels.map(({ content }) => content)
   const [first] = contents
   const packed = first instanceof PlainCopy
-  if (typeof first === "object" && !packed) return { ...first, ...address }
-  const head = { node: to.node, messageId: messageId(), ...(to.replyTo === undefined ? {} : { replyTo: to.replyTo }) }
+  if (typeof first === "object" && !packed) return { ...first, exchange, routingKey, mandatory }
   const batch = packed
-    ? encodePackedBatch(head, contents as ReadonlyArray<PlainCopy>)
-    : encodeBatch(head, contents as ReadonlyArray<string>)
-  return { ...batch, ...address, persistent: parcels.some((parcel) => parcel.persistent) }
+    ? encodePackedBatch(headOf(to), contents as ReadonlyArray<PlainCopy>)
+    : encodeBatch(headOf(to), contents as ReadonlyArray<string>)
+  // One spread, and that at the beginning: the engine then clones, which is several times as fast.
+  return { ...batch, exchange, routingKey, mandatory, persistent: parcels.some(({ persistent }) => persistent) }
 }
+
+const headOf = ({ node, replyTo }: Destination): BatchHead =>
+  replyTo === undefined ? { node, messageId: messageId() } : { node, messageId: messageId(), replyTo }

@@ -5,6 +5,7 @@ import type { Channel } from "rabbitmq-client"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { LinkLost, type PublishFailure } from "../../src/broker/errors.ts"
 import { defaultLimits } from "../../src/broker/limits.ts"
+import type { PublishOn } from "../../src/broker/rabbitmq/internals.ts"
 import { Publisher } from "../../src/broker/rabbitmq/publisher.ts"
 
 interface Sent {
@@ -18,18 +19,15 @@ class ScriptedChannel extends EventEmitter {
   active = true
   readonly sent: Array<Sent> = []
 
-  confirmSelect = async () => {}
-
   close = async () => {
     this.active = false
     this.emit("close")
   }
 
-  basicPublish = (_envelope: unknown, body: Buffer) =>
-    new Promise<void>((resolve, reject) => {
-      const nack = () => reject(Object.assign(new Error("message rejected by server"), { code: "NACK" }))
-      this.sent.push({ body: body.toString(), confirm: resolve, nack })
-    })
+  publish: PublishOn = (_message, body, settled) => {
+    const nack = () => settled(Object.assign(new Error("message rejected by server"), { code: "NACK" }))
+    this.sent.push({ body: body.toString(), confirm: () => settled(undefined), nack })
+  }
 
   bodies = () => this.sent.map(({ body }) => body)
 }
@@ -46,7 +44,7 @@ describe("the publisher of a link", () => {
       channels.push(channel)
       return channel as unknown as Channel
     },
-    bounded: <A>(_what: string, promise: Promise<A>) => promise,
+    confirming: async (channel: Channel) => (channel as unknown as ScriptedChannel).publish,
   }
   const publish = (body: string) => {
     const settled = (failure: PublishFailure | undefined) => ends.push(`${body} ${failure?._tag ?? "confirmed"}`)

@@ -7,7 +7,15 @@
 import { type Channel, Connection as LibraryConnection } from "rabbitmq-client"
 import type { Capabilities } from "../broker.ts"
 import { within } from "./deadline.ts"
-import { adoptFrameMax, coalesceWrites, readAtOnce, takeMessages, watchServer } from "./internals.ts"
+import {
+  adoptFrameMax,
+  coalesceWrites,
+  type PublishOn,
+  publishOn,
+  readAtOnce,
+  takeMessages,
+  watchServer,
+} from "./internals.ts"
 import type { Host } from "./options.ts"
 import { said } from "./refusal.ts"
 
@@ -112,6 +120,12 @@ export class Connection {
     })
     channel.on("close", () => died(error))
     return channel
+  }
+
+  /** Puts a channel of this connection into confirm mode, and says how to publish there. */
+  async confirming(channel: Channel): Promise<PublishOn> {
+    await this.bounded("confirm.select", channel.confirmSelect())
+    return publishOn(channel)
   }
 
   /** Rejects with `TimedOut` after the operation timeout; time spent blocked does not count. */

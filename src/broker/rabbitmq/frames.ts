@@ -10,7 +10,7 @@ export const body = 3
 const heartbeat = 8
 /** Type, channel and size before the payload; the octet behind it. */
 const before = 7
-const frameEnd = 0xce
+export const frameEnd = 0xce
 
 /** Class 60, methods 60 and 80. */
 export const basicDeliver = 0x003c003c

@@ -13,12 +13,16 @@
 // I5. `readAtOnce`: the library waits for two promises with each frame, and makes some kilobytes of garbage to read one.
 //     Here all frames of a chunk are read in one go (frames.ts). Those of a rare kind are still decoded by the library, and
 //     nothing behind them is looked at before what waits for them has run.
+// I6. `publishOn`: the library takes a publish through a stream, a generator and three promises. Here it is one piece of
+//     bytes (publish-frames.ts), written at once, and what waits for its confirm is told while that is read. Nothing else
+//     may publish on such a channel. A full socket keeps what is written: the outbox bounds how much that can be.
 
 import type { Socket } from "node:net"
 import type { AsyncMessage, Channel, Connection, ReturnedMessage, SyncMessage } from "rabbitmq-client"
 import * as codec from "rabbitmq-client/lib/codec.js"
 import type { Capabilities } from "../broker.ts"
 import { basicDeliver, decode, type Frame, Frames } from "./frames.ts"
+import { encodePublish, type Publish } from "./publish-frames.ts"
 
 interface Inside {
   readonly _socket: Socket
@@ -40,8 +44,15 @@ interface Content {
 }
 
 interface InsideChannel {
+  readonly id: number
+  readonly _conn: Inside
   readonly _state: {
     incoming: Content | undefined
+    readonly maxFrameSize: number
+    /** By delivery tag. */
+    readonly unconfirmed: Map<number, Confirm>
+    /** The next delivery tag. */
+    deliveryCount: number
     readonly consumers: Map<string, (message: AsyncMessage) => void>
   }
   _onBody: (frame?: { readonly payload: Buffer }) => void
@@ -212,6 +223,53 @@ const asMessage = (params: Content["methodFrame"]["params"], fields: Fields, bod
     durable: fields.deliveryMode === 2,
     body,
   }) as unknown as AsyncMessage & SyncMessage & ReturnedMessage
+
+/** What the library calls when a publish is confirmed, or never will be. */
+class Confirm {
+  readonly #settled: (error: unknown) => void
+
+  constructor(settled: (error: unknown) => void) {
+    this.#settled = settled
+  }
+  resolve(): void {
+    apart(() => this.#settled(undefined))
+  }
+  reject(error: unknown): void {
+    apart(() => this.#settled(error))
+  }
+}
+
+type ContentFrames = (channelId: number, message: object, body: Buffer, frameMax: number) => Iterable<Buffer>
+
+/** @param settled called once: without an error when it is confirmed. */
+export type PublishOn = (message: Publish, body: Buffer, settled: (error: unknown) => void) => void
+
+/**
+ * How to publish on a channel in confirm mode. What it returns throws for a message that cannot be encoded, which then
+ * has cost nothing.
+ */
+export const publishOn = (channel: Channel): PublishOn => {
+  const inside = channel as unknown as InsideChannel
+  const { id, _state: state } = inside
+  const socket = inside._conn?._socket
+  const { genContentFrames } = codec as unknown as { readonly genContentFrames?: ContentFrames }
+  if (typeof socket?.write !== "function") throw changed("Channel._conn._socket")
+  if (!(state?.unconfirmed instanceof Map)) throw changed("Channel._state.unconfirmed")
+  if (typeof state.deliveryCount !== "number") throw changed("Channel._state.deliveryCount")
+  if (genContentFrames === undefined) throw changed("codec.genContentFrames")
+  const { maxFrameSize } = state
+  return (message, body, settled) => {
+    const bytes =
+      encodePublish(id, message, body, maxFrameSize) ??
+      Buffer.concat([
+        ...genContentFrames(id, { ...message, deliveryMode: message.durable ? 2 : 1, rsvp1: 0 }, body, maxFrameSize),
+      ])
+    state.unconfirmed.set(state.deliveryCount++, new Confirm(settled))
+    socket.cork()
+    socket.write(bytes)
+    socket.uncork()
+  }
+}
 
 /** What a listener throws is no fault of the connection, which is just reading. */
 const apart = (listener: () => void): void => {

@@ -3,9 +3,11 @@
 // A1. `basic.return` names a message by what it carries: id, exchange and key. One id may be in flight twice, so that each
 //     return marks one message, the oldest that fits.
 
-import type { Channel, Envelope } from "rabbitmq-client"
+import type { Channel } from "rabbitmq-client"
 import type { Outgoing } from "../broker.ts"
 import type { PublishFailure } from "../errors.ts"
+import type { PublishOn } from "./internals.ts"
+import type { Publish } from "./publish-frames.ts"
 
 export interface Pending {
   message: Outgoing
@@ -20,42 +22,27 @@ export interface Pending {
 
 export interface Lane {
   readonly channel: Channel
+  readonly publish: PublishOn
   /** Oldest first. */
   readonly inFlight: Set<Pending>
-  /** The mandatory ones by message id. */
-  readonly mandatory: Map<string, Array<Pending>>
   /** What the library said when it rejected a publish: the reason of a channel's death comes that way. */
   error: unknown
   whenEmpty: (() => void) | undefined
 }
 
-export const openLane = (channel: Channel): Lane => {
-  const mandatory = new Map<string, Array<Pending>>()
+export const openLane = (channel: Channel, publish: PublishOn): Lane => {
+  const inFlight = new Set<Pending>()
   channel.on("basic.return", ({ messageId, exchange, routingKey }) => {
-    const found = mandatory
-      .get(messageId ?? "")
-      ?.find(({ returned, message }) => !returned && message.exchange === exchange && message.routingKey === routingKey)
-    if (found !== undefined) found.returned = true
+    // Its confirm comes next, so that it is among the oldest.
+    for (const pending of inFlight) {
+      if (pending.returned || pending.messageId !== messageId) continue
+      const { message } = pending
+      if (message.mandatory !== true || message.exchange !== exchange || message.routingKey !== routingKey) continue
+      pending.returned = true
+      return
+    }
   })
-  return { channel, inFlight: new Set(), mandatory, error: undefined, whenEmpty: undefined }
-}
-
-export const enter = (lane: Lane, pending: Pending): void => {
-  lane.inFlight.add(pending)
-  if (pending.message.mandatory !== true) return
-  const same = lane.mandatory.get(pending.messageId!)
-  if (same === undefined) lane.mandatory.set(pending.messageId!, [pending])
-  else same.push(pending)
-}
-
-/** It is no longer in flight here; settling it is another matter. */
-export const leave = (lane: Lane, pending: Pending): void => {
-  lane.inFlight.delete(pending)
-  if (pending.message.mandatory !== true) return
-  const same = lane.mandatory.get(pending.messageId!)
-  const index = same?.indexOf(pending) ?? -1
-  if (index >= 0) same!.splice(index, 1)
-  if (same?.length === 0) lane.mandatory.delete(pending.messageId!)
+  return { channel, publish, inFlight, error: undefined, whenEmpty: undefined }
 }
 
 export const finish = (pending: Pending, failure: PublishFailure | undefined): void => {
@@ -71,24 +58,19 @@ export const finish = (pending: Pending, failure: PublishFailure | undefined): v
 const nothing: Outgoing = { exchange: "", routingKey: "", body: new Uint8Array() }
 const ignore = () => {}
 
-export const toEnvelope = ({ message, messageId }: Pending): Envelope => {
-  const { exchange, routingKey, mandatory, persistent, headers, expiration, timestamp } = message
-  const envelope = {
-    exchange,
-    routingKey,
-    mandatory: mandatory === true,
-    durable: persistent === true,
-    // Said even when absent: the library would put its own clock there.
-    timestamp: timestamp === undefined ? undefined : Math.floor(timestamp / 1000),
-    headers,
-    expiration: expiration === undefined ? undefined : String(expiration),
-    contentType: message.contentType,
-    contentEncoding: message.contentEncoding,
-    correlationId: message.correlationId,
-    replyTo: message.replyTo,
-    messageId,
-    type: message.type,
-    appId: message.appId,
-  }
-  return envelope as Envelope
-}
+export const toPublish = ({ message, messageId }: Pending): Publish => ({
+  exchange: message.exchange,
+  routingKey: message.routingKey,
+  mandatory: message.mandatory === true,
+  durable: message.persistent === true,
+  contentType: message.contentType,
+  contentEncoding: message.contentEncoding,
+  headers: message.headers,
+  correlationId: message.correlationId,
+  replyTo: message.replyTo,
+  expiration: message.expiration === undefined ? undefined : String(message.expiration),
+  messageId,
+  timestamp: message.timestamp === undefined ? undefined : Math.floor(message.timestamp / 1000),
+  type: message.type,
+  appId: message.appId,
+})

@@ -15,10 +15,10 @@
 
 import type { Channel } from "rabbitmq-client"
 import type { Outgoing } from "../broker.ts"
-import { ConfirmTimedOut, type LinkLost, Nacked, type PublishFailure, Unroutable } from "../errors.ts"
+import { ConfirmTimedOut, type LinkLost, Nacked, type PublishFailure, Refused, Unroutable } from "../errors.ts"
 import { checkOutgoing, type Limits } from "../limits.ts"
 import type { Connection } from "./connection.ts"
-import { enter, finish, type Lane, leave, openLane, type Pending, toEnvelope } from "./lane.ts"
+import { finish, type Lane, openLane, type Pending, toPublish } from "./lane.ts"
 import { blame, isBystander, isNack, said } from "./refusal.ts"
 
 /** ms. A queue without a quorum may hold its confirms back for long; the others shall not wait for it. */
@@ -28,7 +28,7 @@ const firstGap = 100
 const longestGap = 10_000
 
 /** What it needs of a connection. */
-export type PublishingConnection = Pick<Connection, "channel" | "bounded">
+export type PublishingConnection = Pick<Connection, "channel" | "confirming">
 
 export interface PublisherOptions {
   readonly linkId: string
@@ -122,20 +122,28 @@ export class Publisher {
   }
 
   async #open(): Promise<Lane> {
-    const channel = await this.#connection.channel((error) => this.#laneDied(lane, error))
-    const lane = openLane(channel)
-    await this.#connection.bounded("confirm.select", channel.confirmSelect())
+    let lane: Lane | undefined
+    const channel = await this.#connection.channel((error) => {
+      if (lane !== undefined) this.#laneDied(lane, error)
+    })
+    lane = openLane(channel, await this.#connection.confirming(channel))
     return lane
   }
 
   #send(lane: Lane, pending: Pending): void {
-    enter(lane, pending)
+    lane.inFlight.add(pending)
     const { body } = pending.message
     const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
-    lane.channel.basicPublish(toEnvelope(pending), bytes).then(
-      () => this.#confirmed(lane, pending),
-      (error: unknown) => this.#failed(lane, pending, error),
-    )
+    try {
+      lane.publish(toPublish(pending), bytes, (error) => {
+        if (error === undefined) this.#confirmed(lane, pending)
+        else this.#failed(lane, pending, error)
+      })
+    } catch (error) {
+      const next = "Nothing was sent: send less, or other headers."
+      const failure = new Refused({ what: "encode a message", why: said(error), next })
+      setImmediate(() => this.#settle(lane, pending, failure)) // port B4
+    }
   }
 
   #confirmed(lane: Lane, pending: Pending): void {
@@ -158,7 +166,7 @@ export class Publisher {
 
   #settle(lane: Lane, pending: Pending, failure: PublishFailure | undefined): void {
     if (pending.done) return
-    leave(lane, pending)
+    lane.inFlight.delete(pending)
     finish(pending, failure)
     if (lane.inFlight.size === 0) {
       lane.whenEmpty?.()
@@ -251,7 +259,7 @@ export class Publisher {
         const { failure } = verdict
         this.#settle(lane, pending, failure === "unroutable" ? new Unroutable({ exchange, routingKey }) : failure)
       } else if (culprit >= 0 && index > culprit) {
-        leave(lane, pending)
+        lane.inFlight.delete(pending)
         again.push(pending)
       } else {
         const after = Math.round(this.#now() - pending.at)
