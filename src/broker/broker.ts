@@ -96,13 +96,30 @@ export interface QueueState {
 
 export interface Listener {
   readonly delivery: (delivery: Delivery) => void
-  /** The broker ended this consumer (queue deleted, consumer timeout, channel error); the link lives on. */
+  /**
+   * The broker ended this consumer, and the link lives on: its queue was deleted, it took too long (from RabbitMQ 4.3), or
+   * its channel died, and all the consumers on that with it.
+   */
   readonly cancelled: (why: string) => void
 }
 
 export interface Consumer {
   /** No delivery after this. What was delivered may still be acked or nacked. */
   readonly cancel: Effect.Effect<void, BrokerError>
+}
+
+/** Consumers on a channel of their own. */
+export interface Channel {
+  /** As `Link.consume`. Fails with `LinkLost` once the channel is over, though the link may live: open another one. */
+  readonly consume: Link["consume"]
+  /**
+   * Ends its consumers and puts back, in one step and in its order, everything that was delivered here and is not settled:
+   * before all that was never delivered, and on a quorum queue behind what was put back earlier and still waits. What was
+   * acked before is acked. Once it is done nothing is delivered here any more, and the listeners are not told of it; the
+   * queue of a RabbitMQ may have its messages back a moment later. Idempotent; done at once when the link is lost. A broker
+   * that does not answer in time costs the link (`LinkLost`).
+   */
+  readonly close: Effect.Effect<void, BrokerError>
 }
 
 /** What this broker is, read once per link. */
@@ -139,6 +156,8 @@ export interface Link {
     options: { readonly prefetch: number },
     listener: Listener,
   ) => Effect.Effect<Consumer, BrokerError>
+  /** A channel of one's own: for who has to let go of all it holds at once. `consume` shares channels. */
+  readonly openChannel: Effect.Effect<Channel, BrokerError>
   /** Takes one message by hand; undefined when the queue is empty. */
   readonly get: (queue: string) => Effect.Effect<Delivery | undefined, BrokerError>
 }

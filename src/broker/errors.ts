@@ -82,3 +82,7 @@ export class NotFound extends Schema.TaggedError<NotFound>()("NotFound", { what:
 /** `Refused` when the user may not write to the exchange. */
 export type PublishFailure = LinkLost | Unroutable | Nacked | ConfirmTimedOut | Oversized | Refused
 export type BrokerError = LinkLost | Refused | NotFound
+
+/** The channel of one's own that `what` was asked of is over. The link may live, so that a retry on another one helps. */
+export const channelOver = (what: string, why = "its channel was closed"): LinkLost =>
+  new LinkLost({ why: `${what}: ${why}; open another channel` })

@@ -38,6 +38,7 @@ export interface Inbox {
 }
 
 export class Bench {
+  readonly inbox = listen
   readonly #runtime: ManagedRuntime.ManagedRuntime<Broker, never>
   readonly #queues = new Set<string>()
   readonly #open = new Set<Effect.Effect<void>>()
@@ -77,22 +78,6 @@ export class Bench {
     return Effect.as(link.declareQueue({ name, ...spec }), name)
   }
 
-  inbox(link: Link, queue: string, prefetch: number): Effect.Effect<Inbox, BrokerError> {
-    const deliveries: Array<Delivery> = []
-    const cancelled: Array<string> = []
-    const listener = {
-      delivery: (delivery: Delivery) => void deliveries.push(delivery),
-      cancelled: (why: string) => void cancelled.push(why),
-    }
-    return Effect.map(link.consume(queue, { prefetch }, listener), (consumer) => ({
-      deliveries,
-      cancelled,
-      consumer,
-      nth: (n) => eventually(`delivery ${n} of ${queue}`, () => deliveries[n]),
-      bodies: () => deliveries.map(bodyOf),
-    }))
-  }
-
   async cleanUp(): Promise<void> {
     for (const close of this.#open) await Effect.runPromise(close)
     this.#open.clear()
@@ -107,6 +92,27 @@ export class Bench {
     this.#queues.clear()
     this.#open.clear()
   }
+}
+
+/** Consumes, on a link or on a channel of one's own. */
+export const listen = (
+  from: Pick<Link, "consume">,
+  queue: string,
+  prefetch: number,
+): Effect.Effect<Inbox, BrokerError> => {
+  const deliveries: Array<Delivery> = []
+  const cancelled: Array<string> = []
+  const listener = {
+    delivery: (delivery: Delivery) => void deliveries.push(delivery),
+    cancelled: (why: string) => void cancelled.push(why),
+  }
+  return Effect.map(from.consume(queue, { prefetch }, listener), (consumer) => ({
+    deliveries,
+    cancelled,
+    consumer,
+    nth: (n) => eventually(`delivery ${n} of ${queue}`, () => deliveries[n]),
+    bodies: () => deliveries.map(bodyOf),
+  }))
 }
 
 export const bodyOf = (delivery: Delivery): string => delivery.message.body.toString()

@@ -4,10 +4,12 @@ import { Effect, type Layer, ManagedRuntime } from "effect"
 import { afterAll, afterEach, beforeAll, describe, it } from "vitest"
 import { Broker } from "../../src/broker/broker.ts"
 import { Bench, exchanges } from "./bench.ts"
+import { channels } from "./channels.ts"
 import { consuming } from "./consuming.ts"
 import { loss } from "./loss.ts"
 import { publishing } from "./publishing.ts"
 import { queues } from "./queues.ts"
+import { token } from "./token.ts"
 
 /** A broker, and the power to hurt it. */
 export interface Rig {
@@ -54,6 +56,8 @@ export const contract = (name: string, makeRig: () => Promise<Rig>, can: { reado
     const suite: Suite = { spec, rig: () => rig }
     publishing(suite)
     consuming(suite)
+    channels(suite)
+    token(suite)
     queues(suite)
     loss(suite, can)
   })

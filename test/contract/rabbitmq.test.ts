@@ -6,9 +6,9 @@ import { Effect } from "effect"
 import { afterEach, describe, expect, it } from "vitest"
 import { brokerOfThisRun, controllable, startNode } from "../../scripts/broker/index.ts"
 import { Broker } from "../../src/broker/broker.ts"
-import { LinkLost, Refused } from "../../src/broker/errors.ts"
+import { LinkLost, NotFound, Refused } from "../../src/broker/errors.ts"
 import { RabbitMq, type RabbitMqOptions } from "../../src/broker/rabbitmq/rabbitmq.ts"
-import { eventually, send } from "./bench.ts"
+import { eventually, listen, send } from "./bench.ts"
 import { contract, type Rig } from "./contract.ts"
 import { openProxy, type Proxy } from "./proxy.ts"
 
@@ -163,6 +163,62 @@ describe("RabbitMQ over a network", () => {
         yield* send(link, name, "y")
         expect(failures).toHaveLength(3)
         yield* link.deleteQueue(name)
+      }).pipe(Effect.scoped),
+    )
+  })
+
+  it("tells each consumer of a channel that dies, once; what it held is put back, and the link lives", async () => {
+    const at = await url()
+    await run(
+      at,
+      Effect.gen(function* () {
+        const [link, other] = [yield* connect, yield* connect]
+        const name = `warren-contract.dying.${Date.now()}`
+        const gone = `${name}.gone`
+        yield* link.declareQueue({ name, type: "quorum" })
+        yield* link.declareQueue({ name: gone, type: "classic" })
+        const channel = yield* link.openChannel
+        const [one, two, cancelled] = [
+          yield* listen(channel, name, 1),
+          yield* listen(channel, name, 1),
+          yield* listen(channel, name, 1),
+        ]
+        yield* cancelled.consumer.cancel
+        yield* send(link, name, "held")
+        yield* one.nth(0)
+        yield* other.deleteQueue(gone) // `link` takes it to be there still
+        expect(yield* Effect.flip(listen(channel, gone, 1))).toBeInstanceOf(NotFound)
+        yield* eventually("they are told", () => one.cancelled.length > 0 && two.cancelled.length > 0)
+        one.deliveries[0]!.ack() // too late
+        const failure = yield* Effect.flip(listen(channel, name, 1))
+        expect(failure).toBeInstanceOf(LinkLost)
+        expect(failure.message).toContain("open another channel")
+        yield* channel.close
+        const again = yield* listen(yield* link.openChannel, name, 1)
+        expect((yield* again.nth(0)).redelivered).toBe(true)
+        expect([one, two, cancelled, again].map((inbox) => inbox.cancelled.length)).toEqual([1, 1, 0, 0])
+        yield* link.deleteQueue(name)
+      }).pipe(Effect.scoped),
+    )
+  })
+
+  it("gives the link up when the broker does not say that a channel is closed", async () => {
+    const at = await url()
+    await run(
+      { url: at, heartbeat: 60, operationTimeout: 300 },
+      Effect.gen(function* () {
+        const link = yield* connect
+        const name = `warren-contract.stuck.${Date.now()}`
+        yield* link.declareQueue({ name, type: "classic", expires: 1000 })
+        const channel = yield* link.openChannel
+        const inbox = yield* listen(channel, name, 1)
+        proxies[0]!.blackhole(true)
+        const failure = yield* Effect.flip(channel.close).pipe(Effect.timeout(1500))
+        expect(failure).toBeInstanceOf(LinkLost)
+        expect(failure.message).toContain("close a channel")
+        expect(yield* Effect.flip(link.lost).pipe(Effect.timeout(100))).toEqual(failure)
+        yield* channel.close
+        expect(inbox.cancelled).toEqual([])
       }).pipe(Effect.scoped),
     )
   })

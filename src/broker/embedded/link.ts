@@ -4,27 +4,17 @@
 // looked at it; the others are in `#held` (blocked) or `#unconfirmed` (the confirm was lost), and `#end` empties both.
 
 import { Deferred, Effect, Result } from "effect"
-import type { Capabilities, Delivery, Link, Listener, Outgoing } from "../broker.ts"
-import {
-  type BrokerError,
-  ConfirmTimedOut,
-  LinkLost,
-  Nacked,
-  type PublishFailure,
-  Refused,
-  Unroutable,
-} from "../errors.ts"
+import type { Capabilities, Link, Outgoing } from "../broker.ts"
+import { ConfirmTimedOut, LinkLost, Nacked, type PublishFailure, Unroutable } from "../errors.ts"
 import { checkOutgoing, type Limits } from "../limits.ts"
 import type { Alarm, Alarms } from "./alarms.ts"
-import { Consumer, type Handler } from "./consumer.ts"
+import { EmbeddedChannel, type Request } from "./channel.ts"
 import type { Injector, Vulnerable } from "./faults.ts"
-import { deliver, type Stored, store } from "./message.ts"
-import type { Entry } from "./queue.ts"
+import { type Stored, store } from "./message.ts"
 import type { Outcome, Store } from "./store.ts"
 import { Line, type Turns } from "./turns.ts"
 
 type Settled = (failure: PublishFailure | undefined) => void
-type Answer<A> = Result.Result<A, BrokerError>
 
 /** What all links of one broker share. */
 export interface Premises {
@@ -39,7 +29,6 @@ export interface Premises {
 
 /** The RabbitMQ whose behaviour this is a copy of, as far as callers can tell: 4.0 counts like 3.10. */
 const capabilities: Capabilities = { product: "embedded", version: "4.0.0" }
-const largestPrefetch = 65_535
 
 export class EmbeddedLink implements Link, Vulnerable {
   readonly id: string
@@ -49,8 +38,9 @@ export class EmbeddedLink implements Link, Vulnerable {
   readonly #premises: Premises
   readonly #line: Line
   readonly #loss = Deferred.makeUnsafe<never, LinkLost>()
-  /** Subscriptions, and whoever still has something in hand. */
-  readonly #consumers = new Set<Consumer>()
+  readonly #channels = new Set<EmbeddedChannel>()
+  /** Of all who have none of their own. */
+  readonly #shared: EmbeddedChannel
   readonly #held: Array<{ readonly message: Stored; readonly mandatory: boolean; readonly settled: Settled }> = []
   readonly #unconfirmed = new Map<Settled, Alarm>()
   readonly #blockedListeners: Array<(why: string | undefined) => void> = []
@@ -65,6 +55,7 @@ export class EmbeddedLink implements Link, Vulnerable {
     this.#premises = premises
     this.#blocked = premises.faults.blocked
     this.#line = new Line(premises.turns, premises.alarms, () => premises.faults.latency)
+    this.#shared = this.#addChannel()
     premises.faults.links.add(this)
     premises.alarms.watch()
   }
@@ -98,8 +89,7 @@ export class EmbeddedLink implements Link, Vulnerable {
     this.#unconfirmed.clear()
     for (const { settled } of this.#held.splice(0)) this.#line.push(() => settled(why))
     this.#line.hangUp(why)
-    store.release(this.#consumers)
-    this.#consumers.clear()
+    store.release([...this.#channels].flatMap((channel) => channel.hangUp()))
     alarms.unwatch()
   }
 
@@ -195,110 +185,31 @@ export class EmbeddedLink implements Link, Vulnerable {
 
   // --- consuming
 
-  readonly consume: Link["consume"] = (name, { prefetch }, listener) =>
+  readonly consume: Link["consume"] = (name, options, listener) => this.#shared.consume(name, options, listener)
+
+  readonly get: Link["get"] = (name) => this.#shared.get(name)
+
+  readonly openChannel: Link["openChannel"] = Effect.suspend(() =>
     this.#request(
-      () =>
-        badPrefetch(name, prefetch) ??
-        Result.map(this.#premises.store.queue(name), (queue) => {
-          const consumer = queue.subscribe(prefetch, this.#handler(listener))
-          this.#consumers.add(consumer)
-          return { consumer, cancel: this.#request(() => Result.succeed(this.#cancel(consumer))) }
-        }),
-      ({ consumer }) => this.#drop(consumer),
+      () => Result.succeed(this.#addChannel()),
+      (channel) => channel.end(),
+    ),
+  )
+
+  #addChannel(): EmbeddedChannel {
+    const channel: EmbeddedChannel = new EmbeddedChannel(this.#premises.store, this.#line, this.#request, () =>
+      this.#channels.delete(channel),
     )
-
-  readonly get: Link["get"] = (name) =>
-    Effect.map(
-      this.#request(
-        () =>
-          Result.flatMap(this.#premises.store.queue(name), (queue) => {
-            if (!queue.fetchable) return Result.fail(lockedQueue(name))
-            const hand = new Consumer(queue, 1)
-            hand.left = true
-            const entry = queue.fetch(hand)
-            if (entry === undefined) return Result.succeed(undefined)
-            this.#consumers.add(hand)
-            return Result.succeed({ hand, entry })
-          }),
-        (taken) => taken !== undefined && this.#drop(taken.hand),
-      ),
-      (taken) => taken && this.#delivery(taken.hand, taken.entry, "fetched"),
-    )
-
-  #handler(listener: Listener): Handler {
-    return {
-      delivery: (consumer, entry) =>
-        this.#line.push((gone) => {
-          // It is no longer this consumer's when an interrupted `consume` has given it back.
-          if (gone === undefined && consumer.unsettled.has(entry)) {
-            listener.delivery(this.#delivery(consumer, entry, "pushed"))
-          }
-        }),
-      cancelled: (why) => this.#line.push((gone) => gone ?? listener.cancelled(why)),
-    }
+    this.#channels.add(channel)
+    return channel
   }
 
-  #delivery(consumer: Consumer, entry: Entry, how: "pushed" | "fetched"): Delivery {
-    const { queue } = consumer
-    const returns = queue.spec.type === "quorum" ? entry.returns : undefined
-    // RabbitMQ says 0 only to those who fetch by hand.
-    const message = deliver(entry.message, returns === 0 && how === "pushed" ? undefined : returns)
-    return {
-      message,
-      redelivered: entry.redelivered,
-      returns,
-      ack: () => {
-        queue.ack(consumer, entry)
-        this.#forget(consumer)
-      },
-      nack: ({ requeue }) => {
-        queue.nack(consumer, entry, requeue)
-        this.#forget(consumer)
-      },
-    }
-  }
-
-  #cancel(consumer: Consumer): void {
-    consumer.queue.cancel(consumer)
-    this.#forget(consumer)
-  }
-
-  #forget(consumer: Consumer): void {
-    if (consumer.left && consumer.unsettled.size === 0) this.#consumers.delete(consumer)
-  }
-
-  /** Nobody waits for it any more. */
-  #drop(consumer: Consumer): void {
-    consumer.queue.release([consumer])
-    this.#consumers.delete(consumer)
-  }
-
-  /** The store answers at once, the answer takes its way over the line. @param undo when nobody waits for it any more. */
-  #request<A>(work: () => Answer<A>, undo?: (answer: A) => void): Effect.Effect<A, BrokerError> {
-    return Effect.callback((resume) => {
+  readonly #request: Request = (work, undo) =>
+    Effect.callback((resume) => {
       if (this.#over !== undefined) return resume(Effect.fail(this.#over))
       const answer = work()
       this.#line.push((gone) => resume(gone === undefined ? Effect.fromResult(answer) : Effect.fail(gone)))
       if (undo === undefined || Result.isFailure(answer)) return
       return Effect.sync(() => undo(answer.success))
     })
-  }
 }
-
-const badPrefetch = (queue: string, prefetch: number): Result.Result<never, Refused> | undefined =>
-  Number.isInteger(prefetch) && prefetch >= 1 && prefetch <= largestPrefetch
-    ? undefined
-    : Result.fail(
-        new Refused({
-          what: `consume from queue ${queue}`,
-          why: `prefetch is ${prefetch}`,
-          next: `Give a whole number from 1 to ${largestPrefetch}.`,
-        }),
-      )
-
-const lockedQueue = (name: string): Refused =>
-  new Refused({
-    what: `get from queue ${name}`,
-    why: "basic.get operations are not supported by quorum queues with single active consumer",
-    next: "Subscribe to it instead.",
-  })

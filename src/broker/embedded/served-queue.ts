@@ -143,7 +143,7 @@ export class ServedQueue {
     this.#serve()
   }
 
-  /** The link of these consumers has gone: they leave together, then everything they had in hand comes back. */
+  /** The link or channel of these consumers has gone: they leave together, then everything they had in hand comes back. */
   release(consumers: ReadonlyArray<Consumer>): void {
     for (const consumer of consumers) {
       this.#roster.leave(consumer)

@@ -1,19 +1,14 @@
-// The consuming side of a link: consumers that share channels, and one channel for taking messages by hand.
+// The consuming side of a link: who consumes on which channel, and one channel for taking messages by hand.
 //
-// N1. `basic.qos` holds for the consumers that come after it on the same channel, so that qos and consume are one step.
-// N2. A queue is known to exist before a shared channel is asked for it: a missing one would end all its neighbours.
-// N3. When a channel dies under its consumers, each of them is told `cancelled`, once; when the link dies, none is.
-// N4. A delivery that overtakes the end of its consumer is put back, never dropped: it would stay unsettled for ever.
+// M1. A queue is known to exist before a channel is asked for it: a missing one would end all the consumers there.
+// M2. Nobody joins a channel of somebody's own; when it is over, it does not come back.
 
-import { setImmediate as nextTurn } from "node:timers/promises"
-import type { AsyncMessage, Channel } from "rabbitmq-client"
+import type { Channel } from "rabbitmq-client"
 import type { Delivery, Listener } from "../broker.ts"
-import { Refused } from "../errors.ts"
-import type { Connection } from "./connection.ts"
+import { channelOver, Refused } from "../errors.ts"
+import { type Cancel, ConsumingChannel, type Subscription, type Surroundings } from "./consuming-channel.ts"
 import { toDelivery } from "./delivery.ts"
-import type { Operations } from "./operations.ts"
-import { explain, isBystander, said } from "./refusal.ts"
-import type { Topology } from "./topology.ts"
+import { isBystander } from "./refusal.ts"
 
 /** Few channels for the broker, and few neighbours that suffer when one of them dies. */
 const seatsPerChannel = 64
@@ -21,183 +16,122 @@ const largestPrefetch = 65_535
 /** A channel that dies while a consumer joins it is not that consumer's fault: it joins another one. */
 const attempts = 3
 
-interface Member {
-  readonly queue: string
-  readonly listener: Listener
-  ended: boolean
+/** Resolves to the function that cancels it. An aborted `signal` leaves no consumer behind. */
+export type Consume = (queue: string, prefetch: number, listener: Listener, signal: AbortSignal) => Promise<Cancel>
+
+export interface OwnChannel {
+  readonly consume: Consume
+  readonly close: () => Promise<void>
 }
 
-interface Shared {
-  readonly opening: Promise<Channel>
-  readonly members: Map<string, Member>
-  /** Taken or promised. */
-  seats: number
-  /** N1: the last of the steps that wait for each other. */
-  steps: Promise<unknown>
-  died: boolean
-}
-
+/** All rejects with a `BrokerError`. */
 export class Consumers {
-  readonly #connection: Connection
-  readonly #operations: Operations
-  readonly #topology: Topology
-  readonly #alive: () => boolean
-  readonly #shared = new Set<Shared>()
+  readonly #surroundings: Surroundings
+  readonly #shared = new Set<ConsumingChannel>()
+  readonly #own = new Set<ConsumingChannel>()
   #hand: Promise<Channel> | undefined
 
-  constructor(connection: Connection, operations: Operations, topology: Topology, alive: () => boolean) {
-    this.#connection = connection
-    this.#operations = operations
-    this.#topology = topology
-    this.#alive = alive
+  constructor(surroundings: Surroundings) {
+    this.#surroundings = surroundings
   }
 
-  /** Resolves to the function that cancels it. An aborted `signal` leaves no consumer behind. */
-  async consume(
-    queue: string,
-    prefetch: number,
-    listener: Listener,
-    signal: AbortSignal,
-  ): Promise<() => Promise<void>> {
+  readonly consume: Consume = (queue, prefetch, listener, signal) => {
+    const { operations, alive } = this.#surroundings
     const what = `consume from queue ${queue}`
-    if (!Number.isInteger(prefetch) || prefetch < 1 || prefetch > largestPrefetch) {
-      throw new Refused({
-        what,
-        why: `prefetch is ${prefetch}`,
-        next: `Give a whole number from 1 to ${largestPrefetch}.`,
-      })
-    }
-    for (let attempt = 1; ; attempt++) {
-      await this.#topology.ensure(queue) // N2
-      try {
-        return await this.#join(what, queue, prefetch, listener, signal)
-      } catch (error) {
-        this.#topology.forget(queue)
-        if (!isBystander(error) || attempt === attempts || !this.#alive()) throw explain(what, error)
+    return operations.guard(what, async () => {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await this.#join(() => this.#free(), what, { queue, prefetch, listener }, signal)
+        } catch (error) {
+          if (!isBystander(error) || attempt === attempts || !alive()) throw error
+        }
       }
+    })
+  }
+
+  /** M2. An aborted `signal` leaves no channel behind. */
+  async open(signal: AbortSignal): Promise<OwnChannel> {
+    const { operations } = this.#surroundings
+    const channel = this.#add(this.#own)
+    await operations.guard("open a channel", () => channel.opening)
+    if (signal.aborted) await channel.close()
+    const still = (what: string): ConsumingChannel => {
+      if (channel.over !== undefined) throw channelOver(what, channel.over)
+      return channel
+    }
+    return {
+      consume: (queue, prefetch, listener, signal) => {
+        const what = `consume from queue ${queue}`
+        return operations.guard(what, async () => {
+          try {
+            still(what)
+            return await this.#join(() => still(what), what, { queue, prefetch, listener }, signal)
+          } catch (error) {
+            throw isBystander(error) ? channelOver(what, channel.over) : error
+          }
+        })
+      },
+      close: () => channel.close(),
     }
   }
 
   async get(queue: string): Promise<Delivery | undefined> {
+    const { connection, operations, topology, alive } = this.#surroundings
     const what = `get from queue ${queue}`
-    await this.#topology.ensure(queue) // N2
-    return this.#operations.guard(what, async () => {
-      this.#hand ??= this.#connection.channel(() => {
+    await topology.ensure(queue) // M1
+    return operations.guard(what, async () => {
+      this.#hand ??= connection.channel(() => {
         this.#hand = undefined
       })
       const channel = await this.#hand.catch((error: unknown) => {
         this.#hand = undefined
         throw error
       })
-      const received = await this.#connection.bounded(what, channel.basicGet(queue))
+      const received = await connection.bounded(what, channel.basicGet(queue))
       if (received === undefined) return undefined
-      return toDelivery(received, { channel, alive: this.#alive, queueType: this.#topology.typeOf(queue) })
+      return toDelivery(received, { channel, alive, queueType: topology.typeOf(queue) })
     })
   }
 
   /** What is to be closed with the connection. */
   async channels(): Promise<ReadonlyArray<Channel>> {
-    const opening = Array.from(this.#shared, (shared) => shared.opening)
+    const opening = Array.from([...this.#shared, ...this.#own], (channel) => channel.opening)
     if (this.#hand !== undefined) opening.push(this.#hand)
     const settled = await Promise.allSettled(opening)
     return settled.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []))
   }
 
   async #join(
+    channel: () => ConsumingChannel,
     what: string,
-    queue: string,
-    prefetch: number,
-    listener: Listener,
+    subscription: Subscription,
     signal: AbortSignal,
-  ): Promise<() => Promise<void>> {
-    const shared = this.#seat()
-    const member: Member = { queue, listener, ended: false }
+  ): Promise<Cancel> {
+    const { queue, prefetch } = subscription
+    const { topology } = this.#surroundings
+    if (!Number.isInteger(prefetch) || prefetch < 1 || prefetch > largestPrefetch) {
+      const next = `Give a whole number from 1 to ${largestPrefetch}.`
+      throw new Refused({ what, why: `prefetch is ${prefetch}`, next })
+    }
+    await topology.ensure(queue) // M1
     try {
-      const channel = await shared.opening
-      const step = shared.steps.then(() => this.#subscribe(what, channel, queue, prefetch, member))
-      shared.steps = step.catch(() => {})
-      const tag = await step
-      shared.members.set(tag, member)
-      const cancel = () => this.#cancel(shared, channel, tag, member)
-      if (signal.aborted) await cancel()
-      return cancel
+      return await channel().consume(what, subscription, signal)
     } catch (error) {
-      member.ended = true
-      shared.seats--
+      topology.forget(queue)
       throw error
     }
   }
 
-  /** A channel with a free seat, which is taken. */
-  #seat(): Shared {
-    for (const shared of this.#shared) {
-      if (shared.died || shared.seats >= seatsPerChannel) continue
-      shared.seats++
-      return shared
-    }
-    const opening = this.#connection.channel((error) => this.#channelDied(shared, error))
-    const shared: Shared = { opening, members: new Map(), seats: 1, steps: Promise.resolve(), died: false }
-    this.#shared.add(shared)
-    opening.then(
-      (channel) => channel.on("basic.cancel", (tag) => this.#brokerCancelled(shared, tag)),
-      (error: unknown) => this.#channelDied(shared, error),
-    )
-    return shared
+  /** A shared channel with a free seat, which is to be taken at once. */
+  #free(): ConsumingChannel {
+    for (const channel of this.#shared) if (channel.seats < seatsPerChannel) return channel
+    return this.#add(this.#shared)
   }
 
-  async #subscribe(what: string, channel: Channel, queue: string, prefetch: number, member: Member): Promise<string> {
-    await this.#connection.bounded(what, channel.basicQos({ prefetchCount: prefetch }))
-    const queueType = this.#topology.typeOf(queue)
-    const origin = { channel, alive: this.#alive, queueType }
-    const received = (message: AsyncMessage) => {
-      if (!this.#alive()) return
-      const delivery = toDelivery(message, origin)
-      if (member.ended)
-        delivery.nack({ requeue: true }) // N4
-      else member.listener.delivery(delivery)
-    }
-    const ok = await this.#connection.bounded(what, channel.basicConsume({ queue }, received))
-    return ok.consumerTag
-  }
-
-  async #cancel(shared: Shared, channel: Channel, tag: string, member: Member): Promise<void> {
-    if (member.ended) return
-    if (channel.active && this.#alive()) {
-      await this.#operations.guard(`cancel the consumer of queue ${member.queue}`, async () => {
-        await this.#connection.bounded("cancel", channel.basicCancel(tag))
-        await nextTurn() // what came before cancel-ok is delivered in this turn
-      })
-    }
-    this.#leave(shared, tag, member)
-  }
-
-  /** The queue was deleted, or its node went away. */
-  #brokerCancelled(shared: Shared, tag: string): void {
-    const member = shared.members.get(tag)
-    if (member === undefined || member.ended) return
-    this.#leave(shared, tag, member)
-    this.#topology.forget(member.queue)
-    if (this.#alive()) member.listener.cancelled(`the broker cancelled the consumer of queue ${member.queue}`)
-  }
-
-  #channelDied(shared: Shared, error: unknown): void {
-    if (shared.died) return
-    shared.died = true
-    this.#shared.delete(shared)
-    // The library closes the channels of a lost connection before it says that the connection is lost.
-    setImmediate(() => {
-      const why = `its channel was closed: ${error === undefined ? "a neighbour on it failed" : said(error)}`
-      for (const [tag, member] of shared.members) {
-        if (member.ended) continue
-        this.#leave(shared, tag, member)
-        if (this.#alive()) member.listener.cancelled(why) // N3
-      }
-    })
-  }
-
-  #leave(shared: Shared, tag: string, member: Member): void {
-    member.ended = true
-    shared.members.delete(tag)
-    shared.seats--
+  /** It is in the set until it is over. */
+  #add(to: Set<ConsumingChannel>): ConsumingChannel {
+    const channel: ConsumingChannel = new ConsumingChannel(this.#surroundings, () => to.delete(channel))
+    to.add(channel)
+    return channel
   }
 }

@@ -8,7 +8,7 @@ import { v7 as uuid } from "uuid"
 import type { Link } from "../broker.ts"
 import { type BrokerError, LinkLost } from "../errors.ts"
 import { Connection } from "./connection.ts"
-import { Consumers } from "./consumers.ts"
+import { type Consume, Consumers } from "./consumers.ts"
 import { within } from "./deadline.ts"
 import { Operations } from "./operations.ts"
 import type { Host, Settings } from "./options.ts"
@@ -86,7 +86,12 @@ class Pair {
     const sick = (why: string) => this.lose(why)
     this.#operations = new Operations(consuming, sick)
     this.#topology = new Topology(this.#operations)
-    this.#consumers = new Consumers(consuming, this.#operations, this.#topology, this.#alive)
+    this.#consumers = new Consumers({
+      connection: consuming,
+      operations: this.#operations,
+      topology: this.#topology,
+      alive: this.#alive,
+    })
     const { maxMessageSize, confirmTimeout } = this.#settings
     const limits = { maxMessageSize, frameMax: publishing.frameMax }
     this.#publisher = new Publisher(publishing, { linkId: this.#id, limits, confirmTimeout, sick })
@@ -141,12 +146,22 @@ class Pair {
       deleteQueue: (name) => this.#request(() => topology.deleteQueue(name)),
       purgeQueue: (name) => this.#request(() => topology.purgeQueue(name)),
       publish: (message, settled) => publisher.publish(message, settled),
-      consume: (queue, { prefetch }, listener) =>
-        this.#request((signal) => consumers.consume(queue, prefetch, listener, signal)).pipe(
-          Effect.map((cancel) => ({ cancel: this.#request(cancel) })),
-        ),
+      consume: this.#consumeBy(consumers.consume),
+      openChannel: this.#request((signal) => consumers.open(signal)).pipe(
+        Effect.map(({ consume, close }) => ({
+          consume: this.#consumeBy(consume),
+          close: Effect.suspend(() => (this.#alive() ? this.#request(close) : Effect.void)),
+        })),
+      ),
       get: (queue) => this.#request(() => consumers.get(queue)),
     }
+  }
+
+  #consumeBy(consume: Consume): Link["consume"] {
+    return (queue, { prefetch }, listener) =>
+      this.#request((signal) => consume(queue, prefetch, listener, signal)).pipe(
+        Effect.map((cancel) => ({ cancel: this.#request(cancel) })),
+      )
   }
 
   /** Once the link is lost, that is the answer to everything; unless the broker has just said what can never work. */

@@ -91,11 +91,14 @@ const clash = (what: string, text: string): Refused | undefined => {
 /** `the value '5' of type 'long'` is 5, `none` stays. */
 const plain = (value: string): string => /'(.*?)'/.exec(value)?.[1] ?? value.trim()
 
-/** Library errors carry AMQP's word for the reason in `code`, and "BasicPublish: NOT_FOUND - no exchange …" as text. */
+/**
+ * Library errors carry AMQP's word for the reason in `code`, and "BasicPublish: NOT_FOUND - no exchange …" as text; where
+ * no request was at fault (consumer timeout) that begins with "undefined: ".
+ */
 const read = (error: unknown): { readonly code: string; readonly text: string } => {
   if (!(error instanceof Error)) return { code: "", text: String(error) }
   const code = "code" in error && typeof error.code === "string" ? error.code : ""
-  const message = error.message.replace(/^[A-Z][A-Za-z]+: /, "").replace(`${code} - `, "")
+  const message = error.message.replace(/^([A-Z][A-Za-z]+|undefined): /, "").replace(`${code} - `, "")
   // node gives several addresses of one host as an AggregateError without a message
   return { code, text: message || code || error.name }
 }
