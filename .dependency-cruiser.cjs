@@ -7,7 +7,8 @@ const layers = [
   ["protocol"],
   ["wire", "broker", "supervision", "charts"],
   ["messaging"],
-  ["actor", "presence", "clique"],
+  ["presence", "clique"],
+  ["actor"],
   ["system"],
   ["cli", "launch", "codegen", "observe"],
 ]

@@ -2,8 +2,8 @@
 
 import { randomBytes } from "node:crypto"
 import { ActorSystem, AskError, child, supervisor } from "warren"
+import { openBroker } from "../broker.ts"
 import type { Arguments } from "./arguments.ts"
-import { openBroker } from "./broker.ts"
 import { counter } from "./counter.ts"
 import { Crashes } from "./crashes.ts"
 import type { Display } from "./display.ts"

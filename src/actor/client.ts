@@ -3,7 +3,7 @@
 // N1. A value is checked by its slot before it leaves, and again when it arrives.
 
 import { Duration, Effect, Stream } from "effect"
-import { ask, type Ongoing, tell } from "../messaging/calls.ts"
+import { ask, type Ongoing, type Sender, tell } from "../messaging/calls.ts"
 import type { Job } from "../messaging/job.ts"
 import type { Node } from "../messaging/node.ts"
 import { Route } from "../messaging/route.ts"
@@ -22,8 +22,8 @@ import { CurrentJob, currentJob } from "./current.ts"
 export interface ClientOptions {
   readonly node: Node
   readonly to: Address
-  /** The address of the actor that calls; undefined for a plain program. */
-  readonly sender: string | undefined
+  /** The actor that calls; undefined for a plain program. */
+  readonly sender: Sender | undefined
   /** ms. */
   readonly askTimeout: number
 }

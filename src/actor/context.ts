@@ -15,6 +15,9 @@ export class JobContext implements MessageContext {
   get sender(): string | undefined {
     return this.#job.item.sender
   }
+  get epoch(): number | undefined {
+    return this.#job.item.epoch
+  }
   get messageId(): string {
     return this.#job.key
   }

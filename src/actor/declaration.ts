@@ -3,7 +3,6 @@
 import { Duration, Schema } from "effect"
 import type { QueueSpec } from "../broker/broker.ts"
 import type { MailboxOptions } from "../messaging/mailbox.ts"
-import { NotYet } from "../protocol/errors.ts"
 import type { AnyProtocol } from "../protocol/protocol.ts"
 import { type Address, format, invalid, isToken, sharedKey } from "../wire/address.ts"
 import type { Names } from "../wire/names.ts"
@@ -42,13 +41,16 @@ export const mailboxOptions = (names: Names, address: Address, options: ActorOpt
   concurrency: options.concurrency === "unbounded" ? Number.POSITIVE_INFINITY : (options.concurrency ?? 1),
   maxDeliveries: options.maxDeliveries ?? defaults.maxDeliveries,
   stuckAfter: Duration.toMillis(options.stuckAfter ?? defaults.stuckAfter),
+  single: options.clique === "single",
   codec: options.codec,
 })
 
 /** What is wrong with an actor that is to live at this address, or undefined. */
 export const problem = (def: ActorDef<AnyProtocol, unknown>, address: Address): string | undefined => {
   const { concurrency, maxDeliveries, clique, queue } = def.options
-  if (clique === "single") return `${format(address)}: ${new NotYet({ what: "a `single` clique" }).message}`
+  if (clique === "single" && queue !== undefined) {
+    return `${format(address)}: the leader of a \`single\` clique takes mail from a queue of its own; leave out \`queue\``
+  }
   for (const [name, value] of Object.entries({ concurrency, maxDeliveries, capacity: def.options.capacity })) {
     if (typeof value === "number" && (!Number.isInteger(value) || value < 1)) {
       return `${format(address)}: ${name} must be a whole number of at least 1, not ${value}`

@@ -8,8 +8,13 @@ import type { CodecName } from "../wire/item.ts"
 import type { Self } from "./self.ts"
 
 export interface ActorOptions {
-  /** `shared`: members compete for the mail (default). `single`: one leads, the others stand by; not carried yet. */
+  /**
+   * `shared`: members compete for the mail (default). `single`: one member leads and handles all mail, the others stand by
+   * and one of them takes over when it dies, stops or is cut off (docs/semantics.md, 8).
+   */
   readonly clique?: "shared" | "single"
+  /** The factory runs on the standbys of a `single` clique too, and `self.onLead` tells when it leads. Default false. */
+  readonly warm?: boolean
   /** `durable` (default): a quorum queue. `transient`: a classic queue that goes, mail and all, when nobody uses it. */
   readonly mailbox?: "durable" | "transient"
   /**

@@ -1,6 +1,9 @@
 // One incarnation of an actor: its factory is run, its cell takes the mail, and what it holds goes when it ends.
 
 import { Cause, Deferred, Duration, Effect, Schema, Scope } from "effect"
+import type { BrokerError } from "../broker/errors.ts"
+import type { Term } from "../clique/term.ts"
+import type { Sender } from "../messaging/calls.ts"
 import type { Mailbox } from "../messaging/mailbox.ts"
 import { asError } from "../messaging/thrown.ts"
 import type { Ref } from "../protocol/client.ts"
@@ -16,7 +19,9 @@ import { promiseClient } from "./client.ts"
 import type { ActorDef, CellInfo } from "./definition.ts"
 import type { Self } from "./self.ts"
 import type { Surroundings } from "./surroundings.ts"
+import { Tenure } from "./tenure.ts"
 import { CellTimers } from "./timers.ts"
+import { Watches } from "./watches.ts"
 
 /** A handler failed with something that its protocol does not declare, and its cell with it. */
 export class CellCrashed extends Schema.TaggedError<CellCrashed>()("CellCrashed", {
@@ -35,18 +40,28 @@ export interface Home<P extends AnyProtocol, R> {
   readonly address: Address
   readonly mailbox: Mailbox
   readonly spec: ChildSpec
+  /** A store shows an epoch (self.ts). */
+  readonly yieldTo: (epoch: number) => void
   /** An actor as a child, for those that this one spawns. */
   readonly member: (def: ActorDef<AnyProtocol, never>, spec: ChildSpec) => Child
 }
 
+/** A cell that has been made. */
+export interface Incarnation {
+  /** Lets the mail in; in a `single` clique for one term, once what is to run before it is done. */
+  readonly open: (term?: Term) => Effect.Effect<void, BrokerError | CellCrashed, Scope.Scope>
+  readonly crashed: Effect.Effect<never, CellCrashed>
+}
+
 /**
- * Starts one cell in the current Scope; gives the effect that fails when it crashes.
+ * Makes one cell in the current Scope.
  *
+ * @param term the one in which it leads its `single` clique; undefined while it stands by, and in a `shared` one.
  * @param adopt is given the children that the cell will have, for the tree.
  */
 export const incarnate = <P extends AnyProtocol, R>(
   home: Home<P, R>,
-  incarnation: number,
+  { incarnation, term: current }: { readonly incarnation: number; readonly term?: Term | undefined },
   adopt: (children: Children) => void,
 ) =>
   Effect.gen(function* () {
@@ -82,26 +97,47 @@ export const incarnate = <P extends AnyProtocol, R>(
       }
     }
     const timers = new CellTimers(mailbox, tick, (effect) => Effect.runForkWith(services)(effect))
-    yield* Effect.addFinalizer(() => Effect.sync(() => timers.cancelAll()))
-    const self = makeSelf(home, incarnation, end.signal, children, timers, held)
+    const watches = new Watches(home.surroundings.presence, mailbox, tick)
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        timers.cancelAll()
+        watches.endAll()
+      }),
+    )
+    const tenure = new Tenure(current, home.yieldTo)
+    const self = makeSelf(home, incarnation, end.signal, { children, timers, watches, tenure }, held)
     const making = def.make(self as Self<P["messages"]>)
     const handlers = (yield* Effect.provideService(making, Scope.Scope, held)) as AnyHandlers
-    if (over) return Deferred.await(crash) // its children gave up before it was made
     const context = yield* Effect.context<R>()
     const cell = new Cell({ messages: compiled(def.protocol), handlers, services: context as never, crashed })
-    // Last in, first out: mail is finished while children, timers and clean-ups are still there (member.ts, E3).
-    yield* Effect.addFinalizer(() =>
-      over
-        ? Effect.void
-        : mailbox.finish.pipe(
-            Effect.timeoutOption(finishWithin(home.spec)),
-            Effect.andThen(Effect.sync(() => mailbox.close(new Error(`${info.address} was stopped`)))),
-            Effect.andThen(hook(() => def.options.hooks?.onStop?.(info))),
-          ),
-    )
-    mailbox.open(cell)
-    yield* hook(() => def.options.hooks?.onStart?.(info))
-    return Deferred.await(crash)
+
+    const open: Incarnation["open"] = (term) =>
+      Effect.gen(function* () {
+        if (over) return yield* Deferred.await(crash) // its children gave up before it was made
+        if (term !== undefined) {
+          yield* Effect.catch(tenure.begin(term), (error) => {
+            crashed(error)
+            return Deferred.await(crash)
+          })
+          yield* mailbox.lead(term)
+        }
+        // Last in, first out: mail is finished while children, timers and clean-ups are still there (member.ts, E3).
+        yield* Effect.addFinalizer(() => (over ? Effect.void : close(term?.over === true)))
+        mailbox.open(cell)
+        yield* hook(() => def.options.hooks?.onStart?.(info))
+      })
+    /** @param halted another member leads: there is nothing to finish. */
+    const close = (halted: boolean) =>
+      (halted ? Effect.void : Effect.asVoid(Effect.timeoutOption(mailbox.finish, finishWithin(home.spec)))).pipe(
+        Effect.andThen(
+          Effect.sync(() => {
+            mailbox.close(new Error(`${info.address} was stopped`))
+            over = true // what is left of it shall not end the next one
+          }),
+        ),
+        Effect.andThen(hook(() => def.options.hooks?.onStop?.(info))),
+      )
+    return { open, crashed: Deferred.await(crash) } satisfies Incarnation
   })
 
 /** Leaves the supervisor's bound some room for the clean-ups that follow. */
@@ -112,31 +148,50 @@ const finishWithin = ({ shutdown }: ChildSpec): Duration.Input =>
       ? "1 day"
       : Math.floor(Duration.toMillis((shutdown ?? 5000) as Duration.Input) * 0.8)
 
+/** What one cell has for itself. */
+interface Belongings {
+  readonly children: Children
+  readonly timers: CellTimers
+  readonly watches: Watches
+  readonly tenure: Tenure
+}
+
 const makeSelf = (
   { surroundings, address }: Pick<Home<AnyProtocol, unknown>, "surroundings" | "address">,
   incarnation: number,
   signal: AbortSignal,
-  children: Children,
-  timers: CellTimers,
+  { children, timers, watches, tenure }: Belongings,
   scope: Scope.Scope,
 ): Self<{}> => {
   const { node, domain, askTimeout, services } = surroundings
-  const sender = format(address)
+  const name = format(address)
+  const sender: Sender = {
+    address: name,
+    get epoch() {
+      return tenure.epoch || undefined
+    },
+  }
   const ref = <P extends AnyProtocol>(protocol: P, id: string, options?: { readonly domain?: string }): Ref<P> => {
     const to = { domain: options?.domain ?? domain, type: protocol.name, id, major: majorVersion(protocol) }
     return promiseClient({ node, to, sender, askTimeout }, protocol)
   }
   return {
-    address: sender,
+    address: name,
     node: node.id,
     incarnation,
+    get epoch() {
+      return tenure.epoch
+    },
+    onLead: tenure.onLead,
+    yieldTo: tenure.yieldTo,
+    watch: watches.watch,
     signal,
     ref,
     emit: (name) => Promise.reject(new NotYet({ what: `the event ${String(name)}` })),
     defer: (cleanup) => {
       const run = Effect.tryPromise({ try: async () => cleanup(), catch: (error) => error })
       const logged = Effect.catchCause(run, (cause) =>
-        Effect.logWarning(`${sender}: a clean-up failed`, Cause.squash(cause)),
+        Effect.logWarning(`${name}: a clean-up failed`, Cause.squash(cause)),
       )
       Effect.runSync(Scope.addFinalizer(scope, logged))
     },
@@ -147,7 +202,7 @@ const makeSelf = (
     stopChild: (child, id) => children.stop(child, id),
     timers,
     log: (message, ...rest) => {
-      Effect.runForkWith(services)(Effect.annotateLogs(Effect.logInfo(message, ...rest), "actor", sender))
+      Effect.runForkWith(services)(Effect.annotateLogs(Effect.logInfo(message, ...rest), "actor", name))
     },
   }
 }

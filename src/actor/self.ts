@@ -16,6 +16,18 @@ export interface Self<M extends Messages> {
   readonly node: string
   /** 1 for the first cell of this member, then counting. */
   readonly incarnation: number
+  /**
+   * The epoch in which this member leads its `single` clique: give it to every store that it writes to, and have the store
+   * refuse one that is smaller than what it has seen. It grows with each renewal. 0 on a standby and in a `shared` clique.
+   */
+  readonly epoch: number
+  /**
+   * To be called while the factory runs. What is given runs when this incarnation begins to lead, before its first mail:
+   * the place to load what another leader may have written. What it throws is a crash. Never runs in a `shared` clique.
+   */
+  readonly onLead: (run: (epoch: number) => void | Promise<void>) => void
+  /** Says that a store shows this epoch: if it is larger than the own, another member leads, and this one stands by again. */
+  readonly yieldTo: (epoch: number) => void
   /** Aborts when this incarnation ends. */
   readonly signal: AbortSignal
   /** A client of another actor. */
@@ -26,6 +38,11 @@ export interface Self<M extends Messages> {
     body: M[K] extends Event<infer B> ? Sent<B> : never,
     options?: { readonly topic?: string; readonly headers?: Headers },
   ) => Promise<void>
+  /**
+   * Calls once, in a turn among the messages, when the last member of another address is gone: stopped, or silent for two
+   * intervals of presence; soon, when there is none. The result takes it back, and so does the end of this incarnation.
+   */
+  readonly watch: (other: { readonly $address: string }, gone: () => void | Promise<void>) => () => void
   /** Runs when this incarnation ends, by stop or crash; the last one registered runs first. */
   readonly defer: (cleanup: () => void | Promise<void>) => void
   /** Starts a child, supervised one for one. It ends with this incarnation. */

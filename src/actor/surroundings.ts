@@ -1,11 +1,16 @@
 // What the members of one node share.
 
 import type { Context } from "effect"
+import type { Leadership } from "../clique/leadership.ts"
 import type { Node } from "../messaging/node.ts"
+import type { Presence } from "../presence/presence.ts"
 
 export interface Surroundings {
   readonly node: Node
+  readonly presence: Presence
   readonly domain: string
+  /** Of the members of `single` cliques that run here, by routing key. */
+  readonly leaderships: Map<string, Leadership>
   /** ms. */
   readonly askTimeout: number
   /** Services for factories and handlers, and the logger, the clock and so on. */

@@ -35,8 +35,14 @@ export interface Call {
   readonly headers: Headers | undefined
   /** The job that makes this call, if one does. */
   readonly parent: Job | undefined
-  /** The address of the actor that makes it. */
-  readonly sender: string | undefined
+  /** The actor that makes it. */
+  readonly sender: Sender | undefined
+}
+
+export interface Sender {
+  readonly address: string
+  /** Of its leadership, if it leads a `single` clique. */
+  readonly epoch: number | undefined
 }
 
 /** A call that may still be open. */
@@ -265,11 +271,14 @@ const addLineage = (item: Mutable<AskItem>, { parent, sender }: Call): void => {
   const above = parent?.ask
   if (parent === undefined || above === undefined) return
   item.chain = [...(above.chain ?? []), parent.key]
-  item.path = [...(above.path ?? []), sender ?? "?"]
+  item.path = [...(above.path ?? []), sender?.address ?? "?"]
 }
 
 const addCommon = (item: Mutable<AskItem> | Mutable<TellItem>, { to, sender, headers }: Call, lane: Lane): void => {
-  if (sender !== undefined) item.sender = sender
+  if (sender !== undefined) {
+    item.sender = sender.address
+    if (sender.epoch !== undefined) item.epoch = sender.epoch
+  }
   if (headers !== undefined) item.headers = headers
   if (to.isShared(lane)) item.to = to.key
 }

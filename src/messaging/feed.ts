@@ -18,7 +18,7 @@ import { Intake } from "./intake.ts"
 import type { Desk, Job } from "./job.ts"
 import { Mailbox, type MailboxOptions } from "./mailbox.ts"
 import type { Node } from "./node.ts"
-import { Subscription } from "./subscription.ts"
+import { type Claim, Subscription } from "./subscription.ts"
 import { Unclaimed } from "./unclaimed.ts"
 
 /** ms that younger mail waits for older mail to come back; another member may have been given it. */
@@ -53,12 +53,14 @@ export class Feed {
     const { address, queue, sharedKey, maxDeliveries } = options
     this.queue = queue.name
     const prefetch = prefetchOf(options)
+    const ordered = options.single && options.concurrency === 1
     const burial = new Burial(node.post)
     this.#hands = new Hands(2 * prefetch, () => this.#subscription.window)
     this.#unclaimed = new Unclaimed(node, burial, (job) => this.settled(job))
     this.#intake = new Intake(node, {
       key: sharedKey ?? routingKey(address),
       shared: sharedKey !== undefined,
+      ordered,
       maxDeliveries,
       hands: this.#hands,
       burial,
@@ -68,10 +70,12 @@ export class Feed {
     })
     this.#subscription = new Subscription(
       node,
-      { queue, sharedKey, prefetch },
+      { queue, sharedKey, prefetch, single: options.single, ordered },
       {
         delivery: (delivery) => this.#receive(delivery),
         resuming: () => this.#expect(),
+        begins: () => this.#intake.begins(),
+        ackDone: () => this.#hands.ackDone(),
         lost: () => this.#lose(),
         refused: (error) => Deferred.doneUnsafe(this.#refused, Effect.fail(error)),
       },
@@ -126,6 +130,16 @@ export class Feed {
   reach({ key }: Mailbox): Effect.Effect<void, BrokerError> {
     const reached = Effect.andThen(Deferred.await(this.#joined), this.#subscription.reach(key))
     return Effect.raceFirst(reached, this.refused)
+  }
+
+  /** Of a `single` clique: takes the mail off the queue for as long as the claim holds ... */
+  take(claim: Claim): Effect.Effect<void, BrokerError> {
+    return this.#subscription.take(claim)
+  }
+
+  /** ... and gives it back. */
+  get release(): Effect.Effect<void> {
+    return this.#subscription.release()
   }
 
   remove(mailbox: Mailbox): Effect.Effect<void> {

@@ -19,6 +19,8 @@ export class Hand {
   readonly plain: Mail["plain"]
   /** It came in MessagePack, and so do the replies to it. */
   readonly packed: boolean
+  /** It had been handed out before it first came here. */
+  readonly redelivered: boolean
   /** How often it was sent again from the dead letters. */
   readonly replays: number
   /** Jobs that are not settled yet; a retried job is replaced by its successor. */
@@ -33,6 +35,7 @@ export class Hand {
     this.key = mail.plain === undefined ? delivery.message.messageId : undefined
     this.plain = mail.plain
     this.packed = mail.packed
+    this.redelivered = delivery.redelivered
     this.replays = mail.replays
     this.#delivery = delivery
   }

@@ -2,6 +2,7 @@
 //
 // A1. What is done is acked some at a time, and soon. Each ack is a write to the log of a quorum queue, and the next
 //     message has to wait for it; a batch that comes back before its ack was sent is known here, and not handled again.
+//     One that has come back is acked at once: what kills processes shall be the first that is not acked.
 
 import type { Delivery } from "../broker/broker.ts"
 import { Hand } from "./hand.ts"
@@ -67,7 +68,7 @@ export class Hands {
   release(hand: Hand): void {
     if (!hand.done || hand.acking) return
     hand.acking = true
-    this.#done.add(hand, Math.min(mostDone, this.#window() / 2))
+    this.#done.add(hand, hand.redelivered ? 1 : Math.min(mostDone, this.#window() / 2))
   }
 
   /** Something of this batch is handed to a cell. */
@@ -101,9 +102,13 @@ export class Hands {
     for (const key of [...this.#lost.keys()].slice(0, surplus)) this.#lost.delete(key)
   }
 
-  /** What is done is acked first. */
-  giveBack(): void {
+  /** What is done is acked now. */
+  ackDone(): void {
     this.#done.now()
+  }
+
+  giveBack(): void {
+    this.ackDone()
     for (const hand of this.#held) hand.giveBack()
     this.#held.clear()
   }

@@ -1,4 +1,4 @@
-// The node's inbox: replies to its asks, and cancels for the actors it runs.
+// The node's inbox: replies to its asks, cancels for the actors it runs, and the question who is there.
 //
 // I1. The queue outlives a link (`expires`), so replies that arrive while the node is away are waiting for it.
 // I2. Replies are acked some at a time, and soon: one that comes again after a lost link is ignored (pending.ts, P2), and
@@ -8,6 +8,7 @@ import { Effect } from "effect"
 import type { Delivery, Link } from "../broker/broker.ts"
 import type { BrokerError } from "../broker/errors.ts"
 import { decodeBatch } from "../wire/batch.ts"
+import { whoKey } from "../wire/beat.ts"
 import { isMalformed } from "../wire/malformed.ts"
 import type { LinkUser } from "./connection.ts"
 import type { Node } from "./node.ts"
@@ -34,9 +35,10 @@ export class Inbox implements LinkUser {
   }
 
   up(link: Link): Effect.Effect<void, BrokerError> {
-    const { inbox } = this.#node
+    const { inbox, names } = this.#node
     return Effect.gen({ self: this }, function* () {
       yield* link.declareQueue({ name: inbox, type: "classic", expires })
+      yield* link.bind({ queue: inbox, exchange: names.presence, routingKey: whoKey })
       yield* link.consume(
         inbox,
         { prefetch },
@@ -67,8 +69,9 @@ export class Inbox implements LinkUser {
   }
 
   #receive(delivery: Delivery): void {
-    const batch = decodeBatch(delivery.message)
     this.#acks.add(delivery, ackAfter.count)
+    if (delivery.message.exchange === this.#node.names.presence) return this.#node.onWho()
+    const batch = decodeBatch(delivery.message)
     // Nobody can be answered from here: what cannot be read is only told.
     if (isMalformed(batch)) return this.#node.log("Warn", `the inbox got a message it cannot read: ${batch.why}`)
     for (const item of batch.items) {

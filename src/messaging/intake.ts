@@ -1,4 +1,7 @@
 // How a delivery becomes jobs: opened, judged by how often it came before, and put in hand.
+//
+// I1. Where the order outlives a fail-over, all that the last leader had in hand comes back with a count, though it had begun
+//     but the first. So only the first delivery that a new leader gets is judged by its count.
 
 import type { Delivery } from "../broker/broker.ts"
 import { Rejected } from "../protocol/errors.ts"
@@ -14,6 +17,8 @@ export interface IntakeOptions {
   /** A routing key that leads to the queue: that of the only actor it is for, or the one that its actors share. */
   readonly key: string
   readonly shared: boolean
+  /** The order outlives a fail-over (I1). */
+  readonly ordered: boolean
   readonly maxDeliveries: number
   readonly hands: Hands
   readonly burial: Burial
@@ -28,10 +33,17 @@ export interface IntakeOptions {
 export class Intake {
   readonly #node: Node
   readonly #options: IntakeOptions
+  /** I1 */
+  #first = true
 
   constructor(node: Node, options: IntakeOptions) {
     this.#node = node
     this.#options = options
+  }
+
+  /** What is delivered from now on is for a new consumer. */
+  begins(): void {
+    this.#first = true
   }
 
   /** The jobs that a delivery brings for the first time. There may be none: what is refused or split is dealt with here. */
@@ -40,7 +52,7 @@ export class Intake {
     const mail = openMail(delivery.message, this.#node.now())
     const returned: Returned = {
       redelivered: delivery.redelivered,
-      returns: delivery.returns,
+      returns: this.#returnsOf(delivery),
       known: false,
       items: mail.items.length,
     }
@@ -53,6 +65,13 @@ export class Intake {
     const jobs = mail.items.map((item) => this.#job(item, hand, begun(returned, item.attempts ?? 0)))
     for (const job of jobs) hand.jobs.add(job)
     return { hand, jobs }
+  }
+
+  #returnsOf({ redelivered, returns }: Delivery): number | undefined {
+    const first = this.#first
+    this.#first = false
+    if (first || !this.#options.ordered) return returns
+    return redelivered ? 1 : 0 // it says so, and is handled in its place
   }
 
   #job(item: Mail["items"][number], hand: Hand, attempts: number): Job {

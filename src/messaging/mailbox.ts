@@ -21,9 +21,10 @@ import type { Node } from "./node.ts"
 import { Ready } from "./ready.ts"
 import { afterCrash } from "./redelivery.ts"
 import { reply } from "./reply.ts"
-import { Ring } from "./ring.ts"
+import type { Claim } from "./subscription.ts"
 import { asError } from "./thrown.ts"
 import { Turn } from "./turn.ts"
+import { Workbench } from "./workbench.ts"
 
 export interface MailboxOptions {
   readonly address: Address
@@ -36,6 +37,8 @@ export interface MailboxOptions {
   readonly maxDeliveries: number
   /** ms after an aborted message's signal until its cell is crashed. */
   readonly stuckAfter: number
+  /** Of a `single` clique: its mail is taken by the leader alone. */
+  readonly single: boolean
   /** How callers are asked to write; undefined for JSON. */
   readonly codec: CodecName | undefined
 }
@@ -47,9 +50,6 @@ export interface Receiver {
   readonly crash: (job: Job, error: unknown) => void
 }
 
-/** Messages that count as handled side by side, when callers are told how long one takes. */
-const atOnce = 256
-
 export class Mailbox implements Desk {
   readonly options: MailboxOptions
   /** The actor's routing key. */
@@ -58,13 +58,7 @@ export class Mailbox implements Desk {
   readonly #feed: Feed
   readonly #burial: Burial
   readonly #ready = new Ready()
-  /** Begun, and not settled yet. What a lost link took away is in it only while it runs. */
-  readonly #begun = new Ring<Job | Turn>()
-  #running = 0
-  /** The job that is being handed to the cell. */
-  #starting: Job | undefined
-  /** The order of the newest batch that was begun here. */
-  #newest = 0
+  readonly #bench: Workbench
   #receiver: Receiver | undefined
   #finishing = false
   #pumping = false
@@ -76,11 +70,22 @@ export class Mailbox implements Desk {
     this.key = routingKey(options.address)
     this.#feed = feed
     this.#burial = new Burial(node.post)
+    this.#bench = new Workbench(options.concurrency)
   }
 
   /** For people. */
   get load(): { readonly running: number; readonly waiting: number } {
-    return { running: this.#running, waiting: this.#ready.length }
+    return { running: this.#bench.running, waiting: this.#ready.length }
+  }
+
+  /** Whether a cell takes the mail. */
+  get isOpen(): boolean {
+    return this.#receiver !== undefined
+  }
+
+  /** What is being handled, and since when (ms since the epoch), oldest first. */
+  get handling(): ReadonlyArray<{ readonly message: string; readonly since: number }> {
+    return this.#bench.runningJobs().map(({ item, startedAt }) => ({ message: item.name, since: startedAt }))
   }
 
   /** Fails when the broker would not give the queue back after it was up: the member cannot go on. */
@@ -94,7 +99,7 @@ export class Mailbox implements Desk {
   admit(job: Job): void {
     const { ask } = job
     if (ask !== undefined) {
-      if (this.#isCycle(ask.chain)) {
+      if (this.#bench.isCycle(ask.chain)) {
         const path = [...(ask.path ?? []), format(this.options.address)].join(" -> ")
         return this.answered(job, {
           tag: "failed",
@@ -106,20 +111,11 @@ export class Mailbox implements Desk {
     this.#ready.add(job)
   }
 
-  /** Every place at work here waits, directly or not, for this very ask: nobody would ever be free to handle it. */
-  #isCycle(chain: ReadonlyArray<string> | undefined): boolean {
-    if (chain === undefined || this.#running < this.options.concurrency) return false
-    for (const work of this.#begun) {
-      if (work instanceof Turn || (work.running && !chain.includes(work.key))) return false
-    }
-    return true
-  }
-
   /** Goes on with a batch that was in hand when the link was lost (redelivery.ts, R1). */
   resume(jobs: ReadonlyArray<Job>): void {
     const waiting = jobs.filter((job) => job.state === "waiting")
     for (const job of waiting) if (job.ask !== undefined) this.#node.cancels.watch(job)
-    for (const job of jobs) if (job.state !== "waiting") this.#begun.add(job)
+    for (const job of jobs) if (job.state !== "waiting") this.#bench.resume(job)
     this.#ready.merge(waiting)
     if (this.#finishing) this.#ready.putFirst(this.#mayFinish)
   }
@@ -133,11 +129,29 @@ export class Mailbox implements Desk {
     this.proceed()
   }
 
+  /** The leader's: takes the mail of a `single` clique off the queue for as long as the claim holds. */
+  lead(claim: Claim): Effect.Effect<void, BrokerError> {
+    return this.#feed.take(claim)
+  }
+
+  /**
+   * It leads no longer: what it was handling is not its own any more, from this call on, and what comes of it counts for
+   * nothing. Nobody is answered, for the next leader will. The result gives the mail back to the broker.
+   */
+  abandon(why: unknown): Effect.Effect<void> {
+    this.#receiver = undefined
+    for (const job of this.#bench.runningJobs().reverse()) {
+      this.#again(job, job.begun)
+      job.abort(why)
+    }
+    this.checkIdle()
+    return this.#feed.release
+  }
+
   /** The cell is gone. Asks that it was handling are answered `Crashed`, tells are handled again by the next one. */
   close(why: unknown): void {
     this.#receiver = undefined
-    for (const job of [...this.#begun].reverse()) {
-      if (job instanceof Turn || !job.running) continue
+    for (const job of this.#bench.runningJobs().reverse()) {
       if (job.ask === undefined) this.#again(job, job.begun)
       else this.answered(job, { tag: "failed", reason: new Crashed({ why: describe(why) }) })
       job.abort(why)
@@ -155,10 +169,10 @@ export class Mailbox implements Desk {
     if (this.#pumping) return // a handler that is done at once comes back here: the loop below goes on, not the stack
     this.#pumping = true
     try {
-      while (this.#receiver !== undefined && this.#running < this.options.concurrency) {
+      while (this.#receiver !== undefined && this.#bench.hasRoom) {
         const next = this.#ready.take()
         if (next === undefined) break
-        if (next instanceof Turn) this.#give(next)
+        if (next instanceof Turn) void this.#bench.give(next).then(() => this.proceed())
         else if (this.#mayStart(next)) this.#start(next, this.#receiver)
         else {
           this.#ready.putBack(next)
@@ -179,17 +193,7 @@ export class Mailbox implements Desk {
 
   /** M4 */
   readonly #mayFinish = (hand: Hand): boolean =>
-    hand.order <= (this.#node.stopping ? this.#feed.newestBegun : this.#newest)
-
-  #give(turn: Turn): void {
-    this.#begun.add(turn)
-    this.#running++
-    void turn.take().then(() => {
-      this.#begun.delete(turn)
-      this.#running--
-      this.proceed()
-    })
-  }
+    this.#node.stopping ? hand.order <= this.#feed.newestBegun : this.#bench.hasReached(hand)
 
   #start(job: Job, receiver: Receiver): void {
     const { ask } = job
@@ -197,15 +201,10 @@ export class Mailbox implements Desk {
     // An ask nobody waits for any more never runs (promise 4).
     if (ask !== undefined && (ask.deadline <= now || job.aborted !== undefined)) return this.#drop(job)
     if (job.begun >= this.options.maxDeliveries) return this.#giveUp(job)
-    job.state = "running"
-    job.startedAt = now
-    this.#begun.add(job)
-    this.#running++
-    if (job.hand.order > this.#newest) this.#newest = job.hand.order
     this.#feed.begin(job.hand)
-    this.#starting = job
+    this.#bench.begin(job, now)
     receiver.start(job)
-    this.#starting = undefined
+    this.#bench.handed()
     if (ask !== undefined && job.running) {
       job.timer = this.#node.deadlines.add(ask.deadline, () =>
         job.abort(new Error("the deadline of the ask has passed")),
@@ -240,16 +239,9 @@ export class Mailbox implements Desk {
   answered(job: Job, outcome: Outcome | undefined): void {
     // Who took the actor's own key is told the one by which mail for its siblings can travel with it.
     const via = job.item.to === undefined ? this.options.sharedKey : undefined
-    reply(this.#node, job, outcome, { service: this.#service(job), via, reads: this.options.codec })
+    const service = this.#bench.service(job, this.#node.now(), this.#feed.size)
+    reply(this.#node, job, outcome, { service, via, reads: this.options.codec })
     this.#done(job)
-  }
-
-  /** How long one more message keeps the consumer of the queue busy, ms; undefined when it was never begun. */
-  #service(job: Job): number | undefined {
-    if (job.startedAt === 0) return undefined
-    const took = Math.max(0, this.#node.now() - job.startedAt)
-    // A handler that was done at once kept the whole process busy; others work side by side, in this actor and the next.
-    return job === this.#starting ? took : took / (Math.min(this.options.concurrency, atOnce) * this.#feed.size)
   }
 
   rejected(job: Job, reason: Rejected): void {
@@ -278,8 +270,8 @@ export class Mailbox implements Desk {
 
   #again(job: Job, attempts: number): void {
     const { hand, item } = job
-    this.#end(job)
-    this.#begun.delete(job)
+    this.#bench.end(job)
+    this.#bench.forget(job)
     const next = new Job(item, hand, attempts, this)
     hand.jobs.delete(job)
     hand.jobs.add(next)
@@ -292,19 +284,14 @@ export class Mailbox implements Desk {
   }
 
   #done(job: Job): void {
-    this.#end(job)
-    if (job.hand.delivery === undefined) this.#begun.delete(job) // the broker has it: there is nothing to settle
+    this.#bench.end(job)
+    if (job.hand.delivery === undefined) this.#bench.forget(job) // the broker has it: there is nothing to settle
     job.settleIfDone()
     this.proceed()
   }
 
-  #end(job: Job): void {
-    if (job.running) this.#running--
-    job.end()
-  }
-
   settled(job: Job): void {
-    this.#begun.delete(job)
+    this.#bench.forget(job)
     this.#feed.settled(job)
     this.checkIdle()
   }
@@ -314,7 +301,7 @@ export class Mailbox implements Desk {
   /** The broker has put back what was in hand. What runs goes on (promise 9). */
   lose(): void {
     this.#forgetMail()
-    for (const work of this.#begun) if (!(work instanceof Turn) && !work.running) this.#begun.delete(work)
+    this.#bench.lose()
     this.checkIdle()
   }
 
@@ -341,7 +328,7 @@ export class Mailbox implements Desk {
 
   /** Tells those who wait for it that nothing is left to finish. */
   checkIdle(): void {
-    if (this.#idle.length === 0 || this.#running > 0) return
+    if (this.#idle.length === 0 || this.#bench.running > 0) return
     // What was begun is finished, unless there is no cell left to do it.
     if (this.#receiver !== undefined && this.#unfinished) return
     const idle = this.#idle
@@ -351,7 +338,7 @@ export class Mailbox implements Desk {
 
   get #unfinished(): boolean {
     const next = this.#ready.first
-    return this.#begun.size > 0 || (next instanceof Job && this.#mayFinish(next.hand)) || this.#feed.owing
+    return !this.#bench.isEmpty || (next instanceof Job && this.#mayFinish(next.hand)) || this.#feed.owing
   }
 }
 

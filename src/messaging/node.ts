@@ -32,6 +32,7 @@ export class Node {
   /** The name of the inbox queue. */
   readonly inbox: string
   readonly run: (effect: Effect.Effect<void>) => void
+  readonly clock: Clock.Clock
   readonly now: () => number
   readonly deadlines: Deadlines
   readonly connection: Connection
@@ -46,6 +47,8 @@ export class Node {
   /** Set while the system shuts down: no new calls from outside. */
   stopping = false
   readonly leaveInbox: Effect.Effect<void>
+  /** Called when somebody asks who is there. */
+  onWho: () => void = () => {}
   /**
    * Begins anywhere: who can write to an inbox should not be able to guess which ask is open. Below 2^30, because larger
    * numbers are objects for V8, and there is one in every ask.
@@ -57,6 +60,7 @@ export class Node {
     this.names = names
     this.inbox = names.inbox(this.id)
     this.run = options.run
+    this.clock = clock
     this.now = () => clock.currentTimeMillisUnsafe()
     this.deadlines = new Deadlines(clock)
     this.outbox = new Outbox(options.outbox)

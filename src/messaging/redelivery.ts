@@ -2,10 +2,11 @@
 //
 // R1. A batch that this very process had in hand is taken up again where it was: a lost link is no crash, and what was
 //     handled is not handled again.
-// R2. One unknown return is forgiven: the batch is handled at its place, so that a fail-over keeps the order.
-// R3. A batch that has come back twice may carry an item that kills processes. It is split, and its items are sent again
-//     one by one, so that the killer costs itself and not its neighbours. A classic queue does not count, so there the
-//     first return splits.
+// R2. Unknown returns are forgiven while one more is left after them: the batch is handled at its place, so that a
+//     fail-over keeps the order.
+// R3. A batch that has come back too often for that may carry an item that kills processes. It is split, and its items are
+//     sent again one by one, so that the killer costs itself and not its neighbours. A classic queue does not count, so
+//     there the first return splits.
 // R4. An item whose handling was begun `maxDeliveries` times is given up.
 
 export interface Returned {
@@ -24,7 +25,7 @@ export const reception = (batch: Returned, maxDeliveries: number): Reception => 
   if (batch.known) return "resume"
   if (batch.items <= 1) return "again"
   // After the split there must be one delivery left to tell the killer from its neighbours.
-  return batch.returns === 1 && maxDeliveries > 2 ? "again" : "split"
+  return batch.returns !== undefined && batch.returns < maxDeliveries - 1 ? "again" : "split"
 }
 
 /** How often the handling of an item of this batch may have been begun before. */

@@ -3,12 +3,18 @@
 // U1. It starts with a prefetch of one and widens at the first message that is beyond suspicion: never delivered before,
 //     and not split off a batch (post.ts). Mail that kills processes comes back first: so it is alone in hand when it
 //     does, and its neighbours are not counted as suspects. At the first item of a split batch it is narrow again.
-// U2. Where mail of a lost link is to come back to this very process, it starts wide: what it had in hand did not kill it,
+// U2. Where mail of a lost link is to come back to this very process, and to no other, it starts wide: what it had in hand did not kill it,
 //     and the feed puts it in order again (feed.ts, F3).
+//     So does one that keeps the order over fail-overs: a quorum queue puts what comes back behind what came back earlier and
+//     still waits, so whoever takes over has to take all of that, or would return it in another order. There the first
+//     delivery alone is suspect (intake.ts).
 // U3. An actor is reached once its key is bound: on a new link before the queue is consumed, at once if it comes later.
+// U4. The queue of a `single` clique is consumed only from `take` to `release` or the end of the link: by its leader, on a
+//     channel of its own, so that all it holds goes back in one step. And only once the leader before has let go of it, or
+//     its mail would come back behind younger mail (promise 5).
 
 import { Deferred, Effect } from "effect"
-import type { Consumer, Delivery, Link, QueueSpec } from "../broker/broker.ts"
+import type { Channel, Consumer, Delivery, Link, QueueSpec } from "../broker/broker.ts"
 import type { BrokerError } from "../broker/errors.ts"
 import type { LinkUser } from "./connection.ts"
 import type { Node } from "./node.ts"
@@ -18,10 +24,19 @@ export interface Subscriber {
   readonly delivery: (delivery: Delivery) => void
   /** Whether mail that was in hand here when the last link was lost is to come back. */
   readonly resuming: () => boolean
+  /** It begins to consume. */
+  readonly begins: () => void
+  /** Acks what is done. */
+  readonly ackDone: () => void
   /** What was delivered is no longer ours: the link, or the consumer, is gone. */
   readonly lost: () => void
   /** The broker refused to give the queue back to us after it was up. */
   readonly refused: (error: BrokerError) => void
+}
+
+/** A leadership: whoever has it consumes the queue of a `single` clique. */
+export interface Claim {
+  readonly over: boolean
 }
 
 export interface Source {
@@ -30,6 +45,10 @@ export interface Source {
   readonly sharedKey: string | undefined
   /** Batches in hand, once wide. */
   readonly prefetch: number
+  /** Consumed by a leader alone (U4). */
+  readonly single: boolean
+  /** The order has to outlive a fail-over (U2). */
+  readonly ordered: boolean
 }
 
 /** Keys that are bound side by side: each costs two round trips. */
@@ -37,6 +56,9 @@ const sideBySide = 16
 
 /** ms before a queue that is being deleted is declared again. */
 const deletion = 100
+
+/** ms between two looks at who still holds mail of a queue that is to be taken over, and how long that may go on (U4). */
+const handover = { every: 2, longest: 1_000 }
 
 export class Subscription implements LinkUser {
   readonly #node: Node
@@ -48,6 +70,9 @@ export class Subscription implements LinkUser {
   /** Done when it is up the next time. */
   #nextUp = Deferred.makeUnsafe<void>()
   #link: Link | undefined
+  /** For whom it consumes, if for anybody (U4). */
+  #claim: Claim | undefined
+  #channel: Channel | undefined
   #consumer: Consumer | undefined
   /** How it consumes, and how it is to. */
   #narrow = true
@@ -61,12 +86,13 @@ export class Subscription implements LinkUser {
     this.#node = node
     this.#source = source
     this.#subscriber = subscriber
+    this.#claim = source.single ? undefined : { over: false }
   }
 
   up(link: Link): Effect.Effect<void, BrokerError> {
     return Effect.gen({ self: this }, function* () {
       const { names } = this.#node
-      const { queue, sharedKey, prefetch } = this.#source
+      const { queue, sharedKey } = this.#source
       yield* link.declareQueue(queue)
       if (sharedKey !== undefined) {
         yield* link.bind({ queue: queue.name, exchange: names.mail, routingKey: sharedKey })
@@ -77,8 +103,7 @@ export class Subscription implements LinkUser {
         yield* Effect.forEach(next, (key) => this.#bind(link, key), { concurrency: sideBySide, discard: true })
       }
       this.#link = link
-      this.#narrow = this.#suspicious = !this.#subscriber.resuming()
-      yield* this.#consume(link, this.#narrow ? 1 : prefetch)
+      yield* this.#begin(link)
       const up = this.#nextUp
       this.#nextUp = Deferred.makeUnsafe()
       Deferred.doneUnsafe(up, Effect.void)
@@ -86,7 +111,77 @@ export class Subscription implements LinkUser {
   }
 
   down(): void {
+    if (this.#source.single) this.#claim = undefined
+    this.#lose()
+  }
+
+  /** Consumes from now on, for as long as the claim holds. */
+  take(claim: Claim): Effect.Effect<void, BrokerError> {
+    return Effect.suspend(() => {
+      if (this.#claim === claim) return Effect.void
+      this.#claim = claim
+      const link = this.#link
+      return link === undefined ? Effect.void : this.#begin(link) // without one it is taken with the next `up`
+    })
+  }
+
+  /** Gives back what is in hand, all at once, and consumes no more. What runs is not stopped by it. */
+  release(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#claim = undefined
+      return this.#letGo()
+    })
+  }
+
+  #begin(link: Link): Effect.Effect<void, BrokerError> {
+    const claim = this.#claim
+    const holds = () => claim !== undefined && this.#claim === claim && !claim.over && this.#link === link
+    const begin = Effect.gen({ self: this }, function* () {
+      if (!holds()) return
+      if (this.#source.single) {
+        yield* Effect.timeoutOption(this.#vacated(link), handover.longest)
+        const channel = yield* link.openChannel
+        if (!holds()) return yield* Effect.ignore(channel.close)
+        this.#channel = channel
+      }
+      this.#subscriber.begins()
+      this.#narrow = this.#suspicious = !(this.#source.ordered || this.#subscriber.resuming())
+      yield* this.#consume(link, this.#narrow ? 1 : this.#source.prefetch)
+    })
+    if (!this.#source.single) return begin
+    // Its channel may die by itself; when it was the link, the claim is gone.
+    return Effect.catchTag(begin, "LinkLost", () =>
+      Effect.andThen(
+        Effect.sleep(deletion),
+        Effect.suspend(() => (holds() ? this.#begin(link) : Effect.void)),
+      ),
+    )
+  }
+
+  /** Until nobody holds mail of the queue any more: who is gone may not have been missed there yet. */
+  #vacated(link: Link): Effect.Effect<void, BrokerError> {
+    return Effect.flatMap(link.inspectQueue(this.#source.queue.name), ({ consumers }) =>
+      consumers === 0 ? Effect.void : Effect.andThen(Effect.sleep(handover.every), this.#vacated(link)),
+    )
+  }
+
+  /** What is done is acked, and the rest goes back in one step with the channel. */
+  #letGo(): Effect.Effect<void> {
+    const channel = this.#channel
+    if (channel === undefined) return Effect.void
+    this.#subscriber.ackDone()
+    this.#channel = undefined
+    this.#consumer = undefined
+    this.#resizing = false
+    return Effect.andThen(
+      Effect.ignore(channel.close),
+      Effect.sync(() => this.#subscriber.lost()),
+    )
+  }
+
+  #lose(): void {
     this.#link = undefined
+    this.#channel = undefined
     this.#consumer = undefined
     this.#resizing = false
     this.#subscriber.lost()
@@ -126,6 +221,7 @@ export class Subscription implements LinkUser {
   leave(giveBack: () => void): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.#left = true
+      if (this.#channel !== undefined) return this.#letGo()
       return this.#consumer === undefined ? Effect.sync(giveBack) : this.#end(this.#consumer, giveBack)
     })
   }
@@ -153,18 +249,24 @@ export class Subscription implements LinkUser {
   }
 
   #consume(link: Link, prefetch: number): Effect.Effect<void, BrokerError> {
-    if (this.#left) return Effect.void
+    const channel = this.#channel
+    if (this.#left || (this.#source.single && channel === undefined)) return Effect.void
     const listener = {
       delivery: (delivery: Delivery) => {
+        if (this.#channel !== channel) return // the broker has it back
         if (this.#left) return void this.#late.push(delivery)
-        if (isSplit(delivery.message)) this.#suspicious = true
+        if (isSplit(delivery.message) && !this.#source.ordered) this.#suspicious = true
         else if (!delivery.redelivered) this.#suspicious = false
         this.#resize(link)
         this.#subscriber.delivery(delivery)
       },
-      cancelled: (why: string) => this.#cancelled(link, why),
+      cancelled: (why: string) => {
+        if (this.#channel === channel) this.#cancelled(link, why)
+      },
     }
-    return Effect.flatMap(link.consume(this.#source.queue.name, { prefetch }, listener), (consumer) => {
+    const consuming = (channel ?? link).consume(this.#source.queue.name, { prefetch }, listener)
+    return Effect.flatMap(consuming, (consumer) => {
+      if (this.#channel !== channel) return Effect.void // it was released, and the channel closed
       this.#consumer = consumer
       this.#resizing = false
       if (this.#left) return this.#end(consumer, () => {})
@@ -196,7 +298,9 @@ export class Subscription implements LinkUser {
   #cancelled(link: Link, why: string): void {
     if (this.#link !== link || this.#left) return
     this.#node.log("Warn", `${this.#source.queue.name}: the broker ended the consumer (${why}); subscribing again`)
-    this.down()
+    const channel = this.#channel
+    this.#lose()
+    if (channel !== undefined) this.#node.run(Effect.ignore(channel.close))
     this.#node.run(Effect.catch(this.#upAgain(link), (error) => this.#failed(error)))
   }
 

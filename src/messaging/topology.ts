@@ -14,6 +14,7 @@ export const topology = (names: Names): LinkUser => ({
     Effect.gen(function* () {
       yield* link.declareExchange({ name: names.mail, type: "direct" })
       yield* link.declareExchange({ name: names.control, type: "direct" })
+      yield* link.declareExchange({ name: names.presence, type: "topic" })
       yield* link.declareExchange({ name: names.dead, type: "direct" })
       yield* link.declareQueue({ name: names.deadLetters, type: "quorum", deliveryLimit: unlimited })
       yield* link.bind({ queue: names.deadLetters, exchange: names.dead, routingKey: names.deadLetters })

@@ -11,6 +11,11 @@ export type Headers = Readonly<Record<string, string | number | boolean>>
 export interface MessageContext {
   /** `domain/type/id` of the actor that sent it; undefined when a plain client did. */
   readonly sender: string | undefined
+  /**
+   * The epoch in which its sender led a `single` clique; undefined when it did not. Of two messages of one clique the one
+   * with the smaller epoch is from a leader that has been replaced. Not trusted more than the sender is.
+   */
+  readonly epoch: number | undefined
   /** The same for every delivery of one message: a key to recognise a repetition by. */
   readonly messageId: string
   /** What the caller passed along; not trusted. */

@@ -6,6 +6,7 @@ import type { ActorDef } from "../actor/definition.ts"
 import type { Broker } from "../broker/broker.ts"
 import type { BrokerError } from "../broker/errors.ts"
 import { RabbitMq, type RabbitMqOptions } from "../broker/rabbitmq/rabbitmq.ts"
+import type { Registry } from "../presence/registry.ts"
 import type { EffectClient } from "../protocol/client.ts"
 import { type AnyProtocol, majorVersion } from "../protocol/protocol.ts"
 import type { Child } from "../supervision/child.ts"
@@ -52,6 +53,12 @@ export class Actors extends Context.Service<Actors, Shape>()("warren/Actors") {
       return yield* Actors.ref(def.protocol, policy.id)
     })
   }
+
+  /** Who is where, as the nodes on this broker say of themselves. */
+  static readonly registry: Effect.Effect<Registry, never, Actors> = Effect.map(
+    Effect.suspend(() => Actors),
+    ({ running }) => running.surroundings.presence.registry,
+  )
 
   /** A client of an actor, wherever it runs. A badly formed address is a defect. */
   static ref<P extends AnyProtocol>(

@@ -1,4 +1,4 @@
-// The runtime's own tree: guardian -> connection, inbox, the user's tree, the spawned actors, drain.
+// The runtime's own tree: guardian -> connection, inbox, presence, the user's tree, the spawned actors, drain.
 //
 // Y1. The children start in this order and stop in reverse: first drain (no new mail, what was begun is finished), then
 //     the user's actors, then the inbox (everything sent is settled), and the connection last (promise 11).
@@ -9,6 +9,7 @@
 import { Effect } from "effect"
 import type { Surroundings } from "../actor/surroundings.ts"
 import type { Node } from "../messaging/node.ts"
+import type { Presence } from "../presence/presence.ts"
 import type { Child } from "../supervision/child.ts"
 import { asChild } from "../supervision/nested.ts"
 import { type Supervisor, supervise } from "../supervision/supervisor.ts"
@@ -60,6 +61,18 @@ const inbox = (node: Node): Child => ({
   ),
 })
 
+/** On stop: goodbye, as soon as the actors are gone. */
+const heard = (presence: Presence): Child => ({
+  spec: { id: "presence" },
+  open: Effect.succeed((ready) =>
+    Effect.gen(function* () {
+      yield* presence.run
+      yield* ready
+      return yield* Effect.never
+    }),
+  ),
+})
+
 /** The last child, so the first to stop: from then on no mail is taken, and what was begun is finished. */
 const drain = (node: Node): Child => ({
   spec: { id: "drain", shutdown: drainWithin + 1_000 },
@@ -80,12 +93,13 @@ export interface Guardian {
 /** Starts the tree in the current Scope. */
 export const guard = (surroundings: Surroundings, tree: Tree<unknown> | undefined) =>
   Effect.gen(function* () {
-    const { node } = surroundings
+    const { node, presence } = surroundings
     const spawned = asChild<never>("spawned", {}, [])
     // What the tree's actors need is in the context that this runs in: `run` has its type.
     const children: ReadonlyArray<Child> = [
       connection(node),
       inbox(node),
+      heard(presence),
       ...(tree === undefined ? [] : [tree.toChild(surroundings) as Child]),
       spawned,
       drain(node),

@@ -5,6 +5,7 @@ import type { Surroundings } from "../actor/surroundings.ts"
 import { Broker } from "../broker/broker.ts"
 import { Node } from "../messaging/node.ts"
 import { defaultLimits, type Limits } from "../messaging/outbox.ts"
+import { Presence } from "../presence/presence.ts"
 import { isToken } from "../wire/address.ts"
 import { names } from "../wire/names.ts"
 import { type Guardian, guard } from "./guardian.ts"
@@ -19,6 +20,10 @@ export interface NodeOptions {
   readonly askTimeout?: Duration.Input
   /** How long the start may wait for the broker. Default 30 seconds. */
   readonly startTimeout?: Duration.Input
+  readonly presence?: {
+    /** Between two beats of this node, 10 ms to 10 minutes. Who is silent for two of them counts as dead. Default 5 seconds. */
+    readonly interval?: Duration.Input
+  }
   /** Bounds of what is sent and not confirmed yet; past them calls fail with `MailboxFull`. */
   readonly outbox?: Partial<Limits>
 }
@@ -68,7 +73,16 @@ export const run = <R>(options: NodeOptions, tree: Tree<R> | undefined) =>
       run: (effect) => void Effect.runForkWith(services)(effect),
     })
     const askTimeout = Duration.toMillis(options.askTimeout ?? "30 seconds")
-    const surroundings: Surroundings = { node, domain: options.domain, askTimeout, services }
+    const interval = Duration.toMillis(options.presence?.interval ?? "5 seconds")
+    const presence = new Presence(node, { interval })
+    const surroundings: Surroundings = {
+      node,
+      presence,
+      domain: options.domain,
+      leaderships: new Map(),
+      askTimeout,
+      services,
+    }
     const guardian = yield* Effect.raceFirst(
       start(surroundings, tree as Tree<unknown> | undefined),
       patience(node, Duration.toMillis(options.startTimeout ?? "30 seconds")),

@@ -4,11 +4,13 @@ import { Cause, Deferred, Effect, Exit, Layer, type LogLevel, References, Scope 
 import { promiseClient } from "../actor/client.ts"
 import type { ActorDef } from "../actor/definition.ts"
 import type { Broker } from "../broker/broker.ts"
+import type { Registry } from "../presence/registry.ts"
 import type { Ref } from "../protocol/client.ts"
 import { type AnyProtocol, majorVersion } from "../protocol/protocol.ts"
 import type { Child } from "../supervision/child.ts"
 import type { ChildSpec } from "../supervision/spec.ts"
 import { render, type View } from "../supervision/tree.ts"
+import { routingKey } from "../wire/address.ts"
 import { type BrokerChoice, brokerLayer } from "./brokers.ts"
 import { type NodeOptions, run } from "./running.ts"
 import { onSignals } from "./signals.ts"
@@ -35,6 +37,8 @@ export interface ActorSystem {
   readonly node: string
   /** A client of an actor, wherever it runs. @throws TypeError when the address is badly formed. */
   readonly ref: <P extends AnyProtocol>(protocol: P, id: string, options?: { readonly domain?: string }) => Ref<P>
+  /** Who is where, as the nodes on this broker say of themselves. Information, never authority. */
+  readonly registry: Registry
   /**
    * Starts an actor beside the tree, with a supervisor of its own. Resolves once it takes mail. Of services it may need
    * the `Broker` alone; actors that need others go into the tree.
@@ -42,6 +46,11 @@ export interface ActorSystem {
   readonly spawn: <P extends AnyProtocol>(def: ActorDef<P, Broker>, policy: ChildSpec) => Promise<Ref<P>>
   /** Stops an actor that was spawned here; whether there was one. Its mailbox stays, if it is durable. */
   readonly stopActor: <P extends AnyProtocol>(def: ActorDef<P, Broker>, id: string) => Promise<boolean>
+  /**
+   * The member of a `single` clique that runs here finishes what it began, hands the leadership over and stands by again;
+   * whether it was leading. Where nobody else stands by it leads again, in a new term.
+   */
+  readonly stepDown: <P extends AnyProtocol>(def: { readonly protocol: P }, id: string) => Promise<boolean>
   /** The running tree, the runtime's own part included: as data ... */
   readonly tree: () => View
   /** ... and as text. */
@@ -110,6 +119,7 @@ const start = async <R = never>(options: SystemOptions<R>): Promise<ActorSystem>
     domain,
     node: node.id,
     ref,
+    registry: surroundings.presence.registry,
     spawn: async (def, policy) => {
       const supervisor = guardian.spawned()
       if (supervisor === undefined) throw new Error("the system has stopped")
@@ -120,6 +130,13 @@ const start = async <R = never>(options: SystemOptions<R>): Promise<ActorSystem>
       const supervisor = guardian.spawned()
       if (supervisor === undefined) return false
       return Effect.runPromise(supervisor.stopChild(standalone(def, { id }).id))
+    },
+    stepDown: async ({ protocol }, id) => {
+      const address = { domain, type: protocol.name, id, major: majorVersion(protocol) }
+      const leadership = surroundings.leaderships.get(routingKey(address))
+      if (leadership?.leads !== true) return false
+      await Effect.runPromise(leadership.stepDown)
+      return true
     },
     tree: () => guardian.supervisor.view(),
     printTree: () => render(guardian.supervisor.view()),

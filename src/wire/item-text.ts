@@ -36,6 +36,7 @@ const encodeMail = (item: MailItem): string => {
     if (item.path !== undefined && item.path.length > 0) text += `,"w":${JSON.stringify(item.path)}`
   }
   if (item.sender !== undefined) text += `,"f":${quoted(item.sender)}`
+  if (item.epoch !== undefined) text += `,"l":${number(item.epoch)}`
   if (item.headers !== undefined) {
     const headers = JSON.stringify(item.headers)
     if (headers !== "{}") text += `,"h":${headers}`
@@ -99,6 +100,7 @@ interface Raw {
   readonly v?: unknown
   readonly s?: unknown
   readonly a?: unknown
+  readonly l?: unknown
   readonly q?: unknown
   readonly e?: unknown
 }
@@ -129,6 +131,8 @@ const isHeaders = (value: unknown): value is Headers => {
   return true
 }
 
+const isEpoch = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0
+
 export const isAttempts = (value: unknown): value is number =>
   Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= maxAttempts
 
@@ -136,6 +140,7 @@ export const isAttempts = (value: unknown): value is number =>
 const wrongMail = (raw: Raw): string | undefined => {
   if (!isText(raw.n, maxName)) return `the name "n" must be a string of 1 to ${maxName} characters`
   if (raw.f !== undefined && !isText(raw.f, maxText)) return `the sender "f" must be a string of 1 to ${maxText}`
+  if (raw.l !== undefined && !isEpoch(raw.l)) return 'the epoch "l" must be a whole number above 0, within 2^53'
   if (raw.h !== undefined && !isHeaders(raw.h)) {
     return `the headers "h" must be an object of at most ${maxEntries} strings, finite numbers and booleans`
   }
@@ -147,6 +152,7 @@ const wrongMail = (raw: Raw): string | undefined => {
 
 const addMail = (item: Mutable<AskItem> | Mutable<TellItem>, raw: Raw): void => {
   if (raw.f !== undefined) item.sender = raw.f as string
+  if (raw.l !== undefined) item.epoch = raw.l as number
   if (raw.h !== undefined) item.headers = raw.h as Headers
   if (raw.t !== undefined && raw.t !== 0) item.attempts = raw.t as number
   if (raw.a !== undefined) item.to = raw.a as string

@@ -37,6 +37,7 @@ const mailValue = (item: MailItem): Keyed => {
     if (isFilled(item.path)) value.w = item.path
   }
   if (item.sender !== undefined) value.f = item.sender
+  if (item.epoch !== undefined) value.l = item.epoch
   if (isFilled(item.headers)) value.h = item.headers
   if (item.attempts !== undefined && item.attempts !== 0) value.t = item.attempts
   if (item.to !== undefined) value.a = item.to

@@ -20,6 +20,8 @@ interface Mail {
   readonly payload: unknown
   /** The address of the actor that sent it; absent for a plain client. */
   readonly sender?: string
+  /** The epoch of the leadership in which it was sent; absent when its sender leads no `single` clique. */
+  readonly epoch?: number
   readonly headers?: Headers
   /** How often its handling was begun before, as far as is known. Absent = 0. */
   readonly attempts?: number

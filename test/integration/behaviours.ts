@@ -5,6 +5,7 @@ import { asks } from "./asks.ts"
 import { Bench, type Venue } from "./bench.ts"
 import { cancels } from "./cancels.ts"
 import { childrenAndTimers } from "./children-and-timers.ts"
+import { cliques } from "./cliques.ts"
 import { codecs } from "./codecs.ts"
 import { crashes } from "./crashes.ts"
 import { definitions } from "./definitions.ts"
@@ -13,6 +14,7 @@ import { machines } from "./machines.ts"
 import { nestedAsks } from "./nested-asks.ts"
 import { order } from "./order.ts"
 import { plainClients } from "./plain-clients.ts"
+import { presence } from "./presence.ts"
 import { refusals } from "./refusals.ts"
 import { returnedMail } from "./returned-mail.ts"
 import { sharedQueue } from "./shared-queue.ts"
@@ -38,7 +40,9 @@ export const behaviours = (name: string, open: () => Promise<Venue>, more?: (ben
     definitions(bench)
     effects(bench)
     machines(bench)
+    cliques(bench)
     plainClients(bench)
+    presence(bench)
     returnedMail(bench)
     sharedQueue(bench)
     sharedQueueStops(bench)

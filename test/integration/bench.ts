@@ -111,6 +111,14 @@ export class Bench {
     return queue
   }
 
+  /** The mailbox and the token of a `single` clique; they are deleted after the test. */
+  claimClique(protocol: AnyProtocol, id: string): { readonly mailbox: string; readonly token: string } {
+    const mailbox = this.claim(protocol, id)
+    const token = mailbox.replace(".mailbox.", ".lead.")
+    this.#mailboxes.add(token)
+    return { mailbox, token }
+  }
+
   /** The queue that actors share by this name; it is deleted after the test. */
   claimShared(name: string): string {
     const queue = this.names.sharedMailbox(domain, name)

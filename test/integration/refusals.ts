@@ -182,13 +182,6 @@ export const refusals = (bench: Bench): void => {
       expect(await ref.now()).toBe("now")
       expect(emitted).toMatchObject([{ _tag: "NotYet" }])
     })
-
-    it("is a `single` clique: such an actor does not start", async () => {
-      const system = await bench.system
-      const single = actor(Strict, { double: (n) => n, incarnation: () => 1 }, { clique: "single" })
-      const error = await rejection(system.spawn(single, { id: bench.id() }))
-      expect(String(error)).toContain("a `single` clique can be declared but not used yet")
-    })
   })
 
   describe("an actor whose options mean nothing", () => {

@@ -65,11 +65,12 @@ describe("the names on the broker", () => {
     fc.assert(
       fc.property(address, fc.stringMatching(/^[A-Za-z0-9_-]{1,32}$/), (address, prefix) => {
         const made = names(prefix)
-        const { mail, control, dead, deadLetters } = made
+        const { mail, control, presence, dead, deadLetters } = made
         const shared = made.sharedMailbox(address.domain, address.id)
         const own = made.mailbox(address)
         expect(shared).not.toBe(own)
-        for (const name of [mail, control, dead, deadLetters, own, shared, made.inbox("x".repeat(63))]) {
+        const ofNode = [made.inbox("x".repeat(63)), made.beats("x".repeat(63))]
+        for (const name of [mail, control, presence, dead, deadLetters, own, shared, ...ofNode]) {
           expect(name.startsWith(`${prefix}.`)).toBe(true)
           expect(name.length).toBeLessThanOrEqual(255)
         }

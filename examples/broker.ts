@@ -1,4 +1,4 @@
-// `--broker rabbitmq`: the one place where this example uses the scripts of the repository it lives in. Your own
+// `--broker rabbitmq`: the one place where the examples use the scripts of the repository they live in. Your own
 // program does not need it: it names the broker it already has.
 
 /** A broker for one run; disposing of it stops what was started. */
@@ -23,7 +23,7 @@ export const openBroker = async (choice: string, progress: (line: string) => voi
     const title = choice === "embedded" ? "the embedded broker" : choice.replace(/\/\/[^@/]*@/, "//")
     return { choice, title, [Symbol.asyncDispose]: nothingToStop }
   }
-  const scripts: Scripts = await import(new URL("../../scripts/broker/index.ts", import.meta.url).href)
+  const scripts: Scripts = await import(new URL("../scripts/broker/index.ts", import.meta.url).href)
   const node = await scripts.startNode(await scripts.findBroker({ progress }))
   return {
     choice: node.url,

@@ -1,0 +1,226 @@
+// What one node knows of all: a last-writer-wins map, one entry per node. Plain data and pure functions; time comes in as
+// the observer's own elapsed ms.
+//
+// V1. Of a node the beat with the largest sequence number counts, in whatever order and however often beats come. A goodbye
+//     is a beat like any other: smaller numbers do not bring its node back, nor do they bring back one that is dead.
+// V2. A node is judged by its own interval: suspect after 1.5 of them in silence, dead after 2. It is suspect too when its
+//     beat says that its event loop was held up for more than half of one.
+// V3. The observer does not judge itself by its silence.
+// V4. What is remembered is bounded: nodes, members, and the time that a node which has gone is remembered for its number.
+
+import { type Beat, type MemberReport, majorOf } from "../wire/beat.ts"
+import { differs, type Filter, type Listed, type ListedNode, matches, type Transition } from "./listed.ts"
+
+/** What is known of a node. */
+export interface Sighting {
+  /** The last one, by its number. */
+  readonly beat: Beat
+  /** When it came. */
+  readonly heard: number
+  readonly standing: "alive" | "silent" | "held up" | "gone"
+}
+
+export interface View {
+  /** The id of the observer's node. */
+  readonly self: string
+  readonly nodes: ReadonlyMap<string, Sighting>
+}
+
+export interface Step {
+  /** The same object as before when nothing was learned. */
+  readonly view: View
+  readonly transitions: ReadonlyArray<Transition>
+  /** There was no room for a beat (V4). */
+  readonly full?: true
+}
+
+/** Intervals in silence. */
+const suspectAfter = 1.5
+const deadAfter = 2
+/** Part of an interval that an event loop may be held up. */
+const heldUpAfter = 0.5
+/** ms for which the number of a node that has gone is remembered. */
+const memory = 60_000
+/** Nodes and members in a view: who may write to the exchange cannot fill the memory of those who read (V4). */
+const maxNodes = 4096
+const maxMembersAtAll = 200_000
+
+export const emptyView = (self: string): View => ({ self, nodes: new Map() })
+
+// Learning
+
+/** @param at now, as in every function here: the observer's elapsed ms. */
+export const apply = (view: View, beat: Beat, at: number): Step => {
+  const before = view.nodes.get(beat.node)
+  if (before !== undefined && beat.seq <= before.beat.seq) return { view, transitions: [] } // V1
+  if (isFull(view, beat)) return { view, transitions: [], full: true }
+  const heldUp = beat.lag > beat.interval * heldUpAfter
+  const after: Sighting = { beat, heard: at, standing: beat.bye ? "gone" : heldUp ? "held up" : "alive" }
+  const why = beat.bye ? "its node has stopped" : "it has stopped"
+  return { view: withNode(view, after, before === undefined), transitions: transitions(before, after, at, why) }
+}
+
+/** V4 */
+const isFull = ({ nodes }: View, { node, members }: Beat): boolean => {
+  const known = nodes.get(node)
+  if (known === undefined && nodes.size >= maxNodes) return true
+  let all = members.length - (known?.beat.members.length ?? 0)
+  if (all <= 0) return false
+  for (const { beat } of nodes.values()) all += beat.members.length
+  return all > maxMembersAtAll
+}
+
+/** A newcomer is the occasion to forget who has gone long ago. */
+const withNode = (view: View, sighting: Sighting, isNew: boolean): View => {
+  const nodes = new Map(view.nodes)
+  if (isNew) {
+    for (const [node, { standing, heard }] of nodes) {
+      if (standing === "gone" && sighting.heard - heard >= memory) nodes.delete(node)
+    }
+  }
+  return { ...view, nodes: nodes.set(sighting.beat.node, sighting) }
+}
+
+/** Draws the conclusions from silence. */
+export const judge = (view: View, at: number): Step => {
+  const nodes = new Map(view.nodes)
+  const changes: Array<Transition> = []
+  for (const [node, before] of view.nodes) {
+    if (node === view.self || before.standing === "gone") continue // V3
+    const { interval } = before.beat
+    const silence = at - before.heard
+    if (silence >= interval * deadAfter) {
+      const after: Sighting = { beat: { ...before.beat, members: [] }, heard: at, standing: "gone" }
+      nodes.set(node, after)
+      changes.push(...transitions(before, after, at, silent(before.beat, silence)))
+    } else if (silence >= interval * suspectAfter && before.standing !== "silent") {
+      const after: Sighting = { ...before, standing: "silent" }
+      nodes.set(node, after)
+      changes.push(...transitions(before, after, at))
+    }
+  }
+  return { view: { ...view, nodes }, transitions: changes }
+}
+
+/** Nothing is held against anybody for the last `ms`: for so long nothing could be heard. */
+export const excuse = (view: View, ms: number): View => shifted(view, ({ heard }) => heard + ms)
+
+/** Silence is counted from now on. */
+export const restart = (view: View, at: number): View => shifted(view, () => at)
+
+const shifted = (view: View, heard: (sighting: Sighting) => number): View => {
+  const nodes = new Map<string, Sighting>()
+  for (const [node, sighting] of view.nodes) nodes.set(node, { ...sighting, heard: heard(sighting) })
+  return { ...view, nodes }
+}
+
+/** When the silence of this node has something to say next; never, when it has gone. */
+export const dueOf = ({ beat, heard, standing }: Sighting): number => {
+  if (standing === "gone") return Number.POSITIVE_INFINITY
+  return heard + beat.interval * (standing === "silent" ? deadAfter : suspectAfter)
+}
+
+/** When `judge` has something to do next; Infinity for never. */
+export const due = (view: View): number => {
+  let first = Number.POSITIVE_INFINITY
+  for (const [node, sighting] of view.nodes) if (node !== view.self) first = Math.min(first, dueOf(sighting))
+  return first
+}
+
+// Telling
+
+const time = (ms: number): string => (ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`)
+
+/** For people. */
+export const silent = ({ at, members }: Beat, silence: number): string => {
+  const all = members.flatMap(({ address, handling }) => handling.map((work) => ({ ...work, address })))
+  const [oldest] = all.sort((a, b) => a.since - b.since)
+  const then =
+    oldest &&
+    `; it was handling \`${oldest.message}\` in ${oldest.address} for ${time(Math.max(0, at - oldest.since))} then`
+  return `no beat for ${time(silence)}${then ?? ""}`
+}
+
+type Verdict = Pick<Listed, "health" | "why">
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+const verdictOf = ({ beat, heard, standing }: Sighting, at: number): Verdict => {
+  if (standing === "silent") return { health: "suspect", why: silent(beat, at - heard) }
+  if (standing === "held up") return { health: "suspect", why: `its event loop was blocked for ${time(beat.lag)}` }
+  return { health: "alive" }
+}
+
+/** Field by field: an object that is spread and then added to costs the engine twenty times as much. */
+const listed = (member: MemberReport, beat: Beat, { health, why }: Verdict): Listed => {
+  const { address, version, role, epoch, state, restarts, parent, handling, waiting } = member
+  const { node, host, pid } = beat
+  const [domain = "", type = "", id = ""] = address.split("/")
+  const own = { address, domain, type, id, version, role, epoch, state, restarts, handling, waiting }
+  const full: Mutable<Listed> = Object.assign(own, { node, host, pid, health })
+  if (parent !== undefined) full.parent = parent
+  if (why !== undefined) full.why = why
+  return full
+}
+
+/** By address and major version; a node may have several of one. */
+const byKey = (members: ReadonlyArray<MemberReport>): ReadonlyMap<string, MemberReport> => {
+  const keyed = new Map<string, MemberReport>()
+  for (const member of members) {
+    const name = `${member.address} ${majorOf(member)}`
+    let key = name
+    for (let nth = 2; keyed.has(key); nth++) key = `${name} ${nth}`
+    keyed.set(key, member)
+  }
+  return keyed
+}
+
+const nobody: ReadonlyMap<string, MemberReport> = new Map()
+
+const transitions = (
+  before: Sighting | undefined,
+  after: Sighting,
+  at: number,
+  why?: string,
+): ReadonlyArray<Transition> => {
+  const was = before === undefined ? nobody : byKey(before.beat.members)
+  const is = byKey(after.beat.members)
+  const verdict = verdictOf(after, at)
+  const former = before === undefined ? verdict : verdictOf(before, at)
+  const then = (member: MemberReport) => listed(member, (before ?? after).beat, former)
+  const now = (member: MemberReport) => listed(member, after.beat, verdict)
+  const gone = why === undefined ? {} : { why }
+  const changes: Array<Transition> = []
+  for (const [key, member] of was) if (!is.has(key)) changes.push({ before: then(member), ...gone })
+  for (const [key, member] of is) {
+    const old = was.get(key)
+    if (old === undefined) changes.push({ after: now(member) })
+    else if (former.health !== verdict.health || differs(old, member)) {
+      changes.push({ before: then(old), after: now(member) })
+    }
+  }
+  return changes
+}
+
+/** Those who are there, the observer's own first. */
+const present = ({ self, nodes }: View): ReadonlyArray<Sighting> => {
+  const all = [...nodes.values()].filter(({ standing }) => standing !== "gone")
+  return all.sort((a, b) => Number(b.beat.node === self) - Number(a.beat.node === self))
+}
+
+/** @param blind why nobody but the observer's own node has been heard of lately, when that is the observer's own fault. */
+export const list = (view: View, filter: Filter, at: number, blind?: string): ReadonlyArray<Listed> =>
+  present(view).flatMap((sighting) => {
+    const { beat } = sighting
+    const verdict = verdictFor(view, sighting, at, blind)
+    return beat.members.map((member) => listed(member, beat, verdict)).filter((member) => matches(filter, member))
+  })
+
+export const nodes = (view: View, at: number, blind?: string): ReadonlyArray<ListedNode> =>
+  present(view).map((sighting) => {
+    const { node, host, pid, startedAt, warren, interval, lag, members, omitted } = sighting.beat
+    const verdict = verdictFor(view, sighting, at, blind)
+    return { node, host, pid, startedAt, warren, interval, lag, ...verdict, members: members.length + omitted }
+  })
+
+const verdictFor = ({ self }: View, sighting: Sighting, at: number, blind: string | undefined): Verdict =>
+  blind === undefined || sighting.beat.node === self ? verdictOf(sighting, at) : { health: "suspect", why: blind }
