@@ -1,5 +1,6 @@
 // The checks that need no broker, as data: each is a name and the programs that must all exit with 0.
 
+import { join } from "node:path"
 import { root, tool } from "./program.ts"
 
 export interface Check {
@@ -9,6 +10,7 @@ export interface Check {
 
 const node = process.execPath
 const faces = ["warren", "warren/effect", "warren/testing", "warren/actors/dead-letters"]
+const command = "dist/cli/main.js"
 
 export const checks: readonly Check[] = [
   { name: "lint and format", programs: [[tool("biome"), "check", "--error-on-warnings"]] },
@@ -26,6 +28,8 @@ export const checks: readonly Check[] = [
       [tool("tsc"), "-p", "tsconfig.build.json"],
       [tool("tsc"), "-p", "tsconfig.actors.json"],
       [node, "--input-type=module", "-e", faces.map((face) => `await import("${face}")`).join(";")],
+      [node, "-e", `fs.chmodSync("${command}", 0o755)`],
+      [join(root, command), "--help"],
     ],
   },
   {

@@ -25,7 +25,7 @@ export class Refused extends Schema.TaggedError<Refused>()("Refused", {
     return true
   }
   override get message(): string {
-    return `the broker refused to ${this.what}: ${this.why}. ${this.next}`
+    return `the broker refused to ${this.what}: ${this.why.replace(/\.$/, "")}. ${this.next}`
   }
 }
 
