@@ -17,6 +17,7 @@ import { Deferred, Effect } from "effect"
 import type { Channel, Consumer, Delivery, Link, QueueSpec } from "../broker/broker.ts"
 import type { BrokerError } from "../broker/errors.ts"
 import type { LinkUser } from "./connection.ts"
+import { Keys } from "./keys.ts"
 import type { Node } from "./node.ts"
 import { isSplit } from "./post.ts"
 
@@ -51,9 +52,6 @@ export interface Source {
   readonly ordered: boolean
 }
 
-/** Keys that are bound side by side: each costs two round trips. */
-const sideBySide = 16
-
 /** ms before a queue that is being deleted is declared again. */
 const deletion = 100
 
@@ -64,9 +62,7 @@ export class Subscription implements LinkUser {
   readonly #node: Node
   readonly #source: Source
   readonly #subscriber: Subscriber
-  /** The routing keys of the actors, and those of them that are bound on this link. */
-  readonly #keys = new Set<string>()
-  #bound = new Set<string>()
+  readonly #keys: Keys
   /** Done when it is up the next time. */
   #nextUp = Deferred.makeUnsafe<void>()
   #link: Link | undefined
@@ -84,6 +80,7 @@ export class Subscription implements LinkUser {
 
   constructor(node: Node, source: Source, subscriber: Subscriber) {
     this.#node = node
+    this.#keys = new Keys(node, source.queue.name)
     this.#source = source
     this.#subscriber = subscriber
     this.#claim = source.single ? undefined : { over: false }
@@ -97,11 +94,7 @@ export class Subscription implements LinkUser {
       if (sharedKey !== undefined) {
         yield* link.bind({ queue: queue.name, exchange: names.mail, routingKey: sharedKey })
       }
-      this.#bound = new Set()
-      // Actors may come while the others are bound: go on until none is left.
-      for (let next = this.#unbound(); next.length > 0; next = this.#unbound()) {
-        yield* Effect.forEach(next, (key) => this.#bind(link, key), { concurrency: sideBySide, discard: true })
-      }
+      yield* this.#keys.bindAll(link)
       this.#link = link
       yield* this.#begin(link)
       const up = this.#nextUp
@@ -197,9 +190,9 @@ export class Subscription implements LinkUser {
     this.#keys.add(key)
   }
 
-  /** The key stays bound, for the actor may be elsewhere too. It is not bound again. */
+  /** The key is not bound again. */
   remove(key: string): void {
-    this.#keys.delete(key)
+    this.#keys.remove(key)
   }
 
   /** Until the key of an actor that was added is bound. */
@@ -207,8 +200,7 @@ export class Subscription implements LinkUser {
     return Effect.suspend((): Effect.Effect<void, BrokerError> => {
       const link = this.#link
       const later = Effect.suspend(() => Effect.andThen(Deferred.await(this.#nextUp), this.reach(key)))
-      if (link === undefined) return later
-      return this.#bound.has(key) ? Effect.void : Effect.catchTag(this.#bind(link, key), "LinkLost", () => later)
+      return link === undefined ? later : Effect.catchTag(this.#keys.bind(link, key), "LinkLost", () => later)
     })
   }
 
@@ -223,20 +215,6 @@ export class Subscription implements LinkUser {
       this.#left = true
       if (this.#channel !== undefined) return this.#letGo()
       return this.#consumer === undefined ? Effect.sync(giveBack) : this.#end(this.#consumer, giveBack)
-    })
-  }
-
-  #unbound(): ReadonlyArray<string> {
-    return [...this.#keys].filter((key) => !this.#bound.has(key))
-  }
-
-  /** Mail for an actor goes to the queue, cancels to the node. */
-  #bind(link: Link, key: string): Effect.Effect<void, BrokerError> {
-    const { names, inbox } = this.#node
-    return Effect.gen({ self: this }, function* () {
-      yield* link.bind({ queue: this.#source.queue.name, exchange: names.mail, routingKey: key })
-      yield* link.bind({ queue: inbox, exchange: names.control, routingKey: key })
-      this.#bound.add(key)
     })
   }
 
