@@ -119,7 +119,6 @@ export const incarnate = <P extends AnyProtocol, R>(
             crashed(error)
             return Deferred.await(crash)
           })
-          yield* mailbox.lead(term)
         }
         // Last in, first out: mail is finished while children, timers and clean-ups are still there (member.ts, E3).
         yield* Effect.addFinalizer(() => (over ? Effect.void : close(term?.over === true)))

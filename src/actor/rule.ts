@@ -63,7 +63,9 @@ export class Rule<E, R> implements Tenant {
       const term = yield* Effect.raceFirst(leadership.term, Effect.raceFirst(crashed, gone))
       yield* this.#enter(term)
       const serve = Effect.gen(function* () {
-        const cell = waiting ?? (yield* incarnate(term))
+        // The mail is fetched while the cell is made, and waits for it: a fail-over shall be short.
+        const made = waiting === undefined ? incarnate(term) : Effect.succeed(waiting)
+        const [cell] = yield* Effect.all([made, mailbox.lead(term)], { concurrency: 2 })
         yield* cell.open(term)
         leadership.started(term)
         return yield* Effect.raceFirst(cell.crashed, gone)

@@ -62,7 +62,7 @@ export type LeadershipEvent =
   | { readonly type: "seen"; readonly epoch: number }
   | { readonly type: "stop" }
   | { readonly type: "drained" }
-  /** The token's channel closed, the link is gone, or the broker cancelled the consumer. */
+  /** The token's channel closed, the link is gone, or the broker cancelled the consumer. Not before `opened`. */
   | { readonly type: "lost" }
   /** The broker will never let this member in. */
   | { readonly type: "refused"; readonly why: string }

@@ -132,8 +132,8 @@ export class Subscription implements LinkUser {
     const begin = Effect.gen({ self: this }, function* () {
       if (!holds()) return
       if (this.#source.single) {
-        yield* Effect.timeoutOption(this.#vacated(link), handover.longest)
-        const channel = yield* link.openChannel
+        const vacated = Effect.timeoutOption(this.#vacated(link), handover.longest)
+        const [channel] = yield* Effect.all([link.openChannel, vacated], { concurrency: 2 })
         if (!holds()) return yield* Effect.ignore(channel.close)
         this.#channel = channel
       }
