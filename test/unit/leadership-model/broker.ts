@@ -6,6 +6,9 @@
 // B3. Taking a token back and choosing the next active consumer are one step.
 // B4. The frames of a session are handled in order, and so are its reports read; both may be delayed for any time.
 // B5. declare-ok counts ready tokens only, and one consumer if any is there.
+//
+// Left out: a cluster that is split for long, tokens that expire or are dead-lettered by a policy, publishes that fail
+// in a queue that exists.
 
 export interface Token {
   readonly id: string

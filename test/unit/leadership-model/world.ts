@@ -13,8 +13,8 @@ export interface Scenario {
   readonly clocks: number
   /** Members hear which epoch leads. */
   readonly beats: boolean
-  /** A store refuses writes of an older epoch, and leaders read it before they begin. */
-  readonly store: boolean
+  /** A store that refuses writes of an older epoch; leaders read it before they begin, unless it is left unread. */
+  readonly store: "read" | "unread" | "none"
   /** Tokens that came back stand in any order: no broker does that. */
   readonly shuffled?: boolean
 }
@@ -77,13 +77,16 @@ export class World {
   work(member: Member): void {
     if (!member.acts || member.frozen) return
     if (!member.loaded && !this.#begin(member)) return
-    if (this.scenario.store) this.#store(member)
+    if (this.scenario.store !== "none") this.#store(member)
   }
 
-  /** Reads the store, once for each leadership: who finds an epoch as high as its own there does not begin. */
+  /**
+   * Reads the store, once for each leadership: who finds an epoch as high as its own there does not begin. The first
+   * write follows at once, as in a store that compares and sets.
+   */
   #begin(member: Member): boolean {
     const { context } = member.state
-    const held = this.#stored
+    const held = this.scenario.store === "read" ? this.#stored : undefined
     member.loaded = true
     if (held && held.by !== member.name && held.epoch >= context.epoch) {
       this.count("a leader found its epoch in the store")
