@@ -22,6 +22,8 @@ import { LoopGauge } from "./loop-gauge.ts"
 const jitter = 0.1
 /** ms within which a change is told, and a question answered; the answers of many nodes are spread over it. */
 const changeWithin = 25
+/** ms more for each member: while a thousand are started, the list of all of them shall not be sent forty times a second. */
+const changePerMember = 0.25
 export const answerWithin = 50
 /** Beats that may wait for their confirm. */
 const mostUnconfirmed = 4
@@ -67,7 +69,7 @@ export class Beacon implements LinkUser {
 
   /** C2 */
   changed(): void {
-    if (this.#running) this.#alarm.within(changeWithin)
+    if (this.#running) this.#alarm.within(changeWithin + this.#reports.size * changePerMember)
   }
 
   /** Somebody asks who is there. */

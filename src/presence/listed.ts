@@ -1,7 +1,8 @@
 // What the registry tells of members: how they are listed, which of them are asked for, and what is a change. Pure.
 //
 // L1. Filters are exact: `proj` is not `proj2`, and what is not said matches everything.
-// L2. How much a member has to do changes all the time and is no change: who wants to know lists.
+// L2. How much a member has to do, and a leader's epoch, which grows with each renewal, change all the time and are no
+//     change: who wants to know lists. A new term is one, by its role or state.
 
 import type { MemberReport, Role } from "../wire/beat.ts"
 
@@ -76,14 +77,14 @@ export interface Transition {
 /** What a watcher is told. `why` is for people, and set when somebody is suspect or has left. */
 export type Change =
   | { readonly kind: "joined"; readonly member: Listed }
-  /** Another version, role, epoch, state, restart count or parent; or it is not suspect any more. */
+  /** Another version, role, state, restart count or parent; or it is not suspect any more. */
   | { readonly kind: "changed"; readonly member: Listed; readonly before: Listed }
   /** Its node has not been heard of for longer than it should, or was held up; it may be back soon. */
   | { readonly kind: "suspect"; readonly member: Listed; readonly why: string }
   /** As it was last. It has gone, or does not match the filter any more. */
   | { readonly kind: "left"; readonly member: Listed; readonly why: string }
 
-const telling = ["version", "role", "epoch", "state", "restarts", "parent"] as const
+const telling = ["version", "role", "state", "restarts", "parent"] as const
 
 /** L2 */
 export const differs = (before: MemberReport, after: MemberReport): boolean =>

@@ -32,8 +32,8 @@ const ackAfter = { count: 64, ms: 10 }
 /** ms by which a probe may be late and still prove something, and between two when one was lost. */
 const probeSlack = 100
 const probeAgain = 500
-/** ms before a queue that is being deleted is declared again. */
-const deletion = 100
+/** ms before the queue is declared again, when that failed while it was being deleted. */
+const declareAgain = 200
 /** ms that an orderly stop waits for the broker. */
 const leaveWithin = 1_000
 
@@ -220,7 +220,7 @@ export class Lookout implements LinkUser {
 
   /** RabbitMQ cancels before it deletes: a queue may still be there when it is declared, and be gone a moment later. */
   #upAgain(link: Link): Effect.Effect<void> {
-    const again = Effect.suspend(() => Effect.andThen(Effect.sleep(deletion), this.#upAgain(link)))
+    const again = Effect.suspend(() => Effect.andThen(Effect.sleep(declareAgain), this.#upAgain(link)))
     return Effect.suspend(() => {
       if (this.#end === undefined || this.#node.connection.link !== link) return Effect.void
       return Effect.catch(this.up(link), (error) => (error._tag === "LinkLost" ? Effect.void : again))

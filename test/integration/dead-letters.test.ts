@@ -420,7 +420,8 @@ describe("dead letters on RabbitMQ", () => {
   suite({
     layer: () => Amqp.layer(url!),
     forget: async (prefix) => {
-      for (const name of ["mail", "control", "dead"]) await connection.exchangeDelete({ exchange: `${prefix}.${name}` })
+      for (const name of ["mail", "control", "presence", "dead"])
+        await connection.exchangeDelete({ exchange: `${prefix}.${name}` })
     },
   })
 })

@@ -1,6 +1,6 @@
 // Nodes with presence and nothing else on the broker under test. Each has a link of its own that a test may cut.
 
-import { Clock, Deferred, Effect, Exit, Fiber, References, Scope } from "effect"
+import { Clock, Deferred, Effect, Exit, Fiber, type Layer, References, Scope } from "effect"
 import { Broker, type Link } from "../../src/broker/broker.ts"
 import { LinkLost } from "../../src/broker/errors.ts"
 import { Node } from "../../src/messaging/node.ts"
@@ -8,6 +8,7 @@ import { defaultLimits } from "../../src/messaging/outbox.ts"
 import { Presence } from "../../src/presence/presence.ts"
 import { type Beat, beatPattern, decodeBeat, type MemberReport } from "../../src/wire/beat.ts"
 import { isMalformed } from "../../src/wire/malformed.ts"
+import type { Names } from "../../src/wire/names.ts"
 import type { Bench } from "./bench.ts"
 
 /** ms. Long enough for two busy cores, short enough to wait for two of them. */
@@ -35,14 +36,14 @@ export class PresentNode {
   #cut = Deferred.makeUnsafe<never, LinkLost>()
   #away = false
 
-  constructor(broker: Broker["Service"], clock: Clock.Clock, bench: Bench, every: number) {
+  constructor(broker: Broker["Service"], clock: Clock.Clock, names: Names, every: number) {
     const connect = Effect.suspend(() =>
       this.#away
         ? Effect.fail(new LinkLost({ why: "cut off by the test" }))
         : Effect.map(broker.connect, this.#cuttable),
     )
     const run = (effect: Effect.Effect<void>) => void Effect.runFork(quietly(effect))
-    this.node = new Node({ broker: { ...broker, connect }, names: bench.names, clock, outbox: defaultLimits, run })
+    this.node = new Node({ broker: { ...broker, connect }, names, clock, outbox: defaultLimits, run })
     this.presence = new Presence(this.node, { interval: every })
     const link = Effect.andThen(Effect.ignore(this.node.connection.run), Effect.sleep(20))
     this.#connecting = Effect.runFork(quietly(Effect.forever(link)))
@@ -83,19 +84,20 @@ export class PresentNode {
   }
 }
 
+/** A node on this broker, not started yet. */
+export const present = async (broker: Layer.Layer<Broker>, names: Names, every = interval): Promise<PresentNode> => {
+  const needs = Effect.all([Effect.map(Broker, (service) => service), Clock.clockWith(Effect.succeed)])
+  const [service, clock] = await Effect.runPromise(Effect.provide(needs, broker))
+  return new PresentNode(service, clock, names, every)
+}
+
 /** Starts a node that says of itself what `members` are at that moment. It is stopped after the test. */
 export const join = async (
   bench: Bench,
   members: () => ReadonlyArray<Partial<MemberReport>> = () => [],
   every = interval,
 ): Promise<PresentNode> => {
-  const [broker, clock] = await Effect.runPromise(
-    Effect.provide(
-      Effect.all([Effect.map(Broker, (service) => service), Clock.clockWith(Effect.succeed)]),
-      bench.venue.layer,
-    ),
-  )
-  const node = new PresentNode(broker, clock, bench, every)
+  const node = await present(bench.venue.layer, bench.names, every)
   for (const [index] of members().entries()) node.presence.add(() => aMember(members()[index] ?? {}))
   bench.after(() => node.stop())
   await node.start()

@@ -19,6 +19,9 @@ const watched = async ({ registry }: PresentNode) => {
   return changes
 }
 const kinds = (changes: ReadonlyArray<Change>) => changes.map(({ kind, member }) => `${kind} ${member.id}`)
+/** A busy machine may hold up an event loop for a moment, and the beat says so: that is no failure. */
+const lasting = (changes: ReadonlyArray<Change>) =>
+  kinds(changes.filter(({ kind }) => kind === "joined" || kind === "left"))
 
 export const presence = (bench: Bench): void => {
   describe("presence", () => {
@@ -74,8 +77,8 @@ export const presence = (bench: Bench): void => {
       b.cut()
       const cutAt = performance.now()
       await eventually("it is gone", () => changes.at(-1)?.kind === "left")
-      expect(kinds(changes)).toStrictEqual(["joined 1", "suspect 1", "left 1"])
-      const [, suspect, left] = changes
+      expect(kinds(changes).slice(-2)).toStrictEqual(["suspect 1", "left 1"])
+      const [suspect, left] = changes.slice(-2)
       expect(suspect).toMatchObject({
         why: expect.stringMatching(/^no beat for .* handling `crunch` in acme\/worker\/1/),
       })
@@ -100,20 +103,21 @@ export const presence = (bench: Bench): void => {
         const [one, other] = await Promise.all([addresses(a), addresses(b)])
         return [...one, ...other].filter((each) => each.endsWith("alive")).length === 4
       })
-      expect(kinds(changes)).toStrictEqual(["joined 1", "joined 1"])
+      expect(lasting(changes)).toStrictEqual(["joined 1", "joined 1"])
     })
 
-    it("does not bury others because the observer's event loop was blocked, and says of whom that is true (12)", async () => {
+    it("tells of nodes whose event loop was blocked, and takes it back with the next beat (12)", async () => {
       const a = await join(bench)
-      await join(bench, () => [{ address: "acme/worker/1" }])
+      const b = await join(bench, () => [{ address: "acme/worker/1" }])
+      const beats = await spy(bench)
       const changes = await watched(a)
-      const until = performance.now() + 2.5 * interval
+      const until = performance.now() + 0.8 * interval
       while (performance.now() < until);
-      await eventually("it says so", () => changes.some(({ kind }) => kind === "suspect"))
-      await eventually("it is over", () => changes.at(-1)?.kind === "changed")
-      expect(kinds(changes)).toStrictEqual(["joined 1", "suspect 1", "changed 1"])
-      expect(changes[1]).toMatchObject({ why: expect.stringMatching(/^its event loop was blocked for /) })
+      await eventually("it is told and over", () => changes.at(-1)?.kind === "changed")
+      expect(kinds(changes).slice(0, 3)).toStrictEqual(["joined 1", "suspect 1", "changed 1"])
       expect(changes[2]).toMatchObject({ member: { health: "alive" } })
+      const lags = (await beats()).filter(({ node }) => node === b.id).map(({ lag }) => lag)
+      expect(Math.max(...lags)).toBeGreaterThan(0.6 * interval)
     })
 
     it("costs one message per node and interval, and one for many questions and changes (12)", async () => {
@@ -154,7 +158,7 @@ export const presence = (bench: Bench): void => {
     })
 
     it("takes no harm from what others write to its exchange (7)", async () => {
-      const a = await join(bench)
+      const a = await join(bench, () => [{ address: "acme/own/2" }])
       const b = await join(bench, () => [{ address: "acme/worker/1" }])
       const changes = await watched(a)
       const routingKey = beatKey(b.id)
@@ -179,8 +183,8 @@ export const presence = (bench: Bench): void => {
       await bench.publish({ exchange: "", routingKey: bench.names.beats(a.id), messageId: "1", body: Buffer.alloc(0) })
       const beats = await spy(bench)
       await eventually("all go on", async () => new Set((await beats()).map(({ node }) => node)).size === 2)
-      expect(kinds(changes)).toStrictEqual(["joined 1"])
-      expect(await addresses(a)).toStrictEqual(["acme/worker/1 alive"])
+      expect(lasting(changes)).toStrictEqual(["joined 2", "joined 1"])
+      expect(await addresses(a)).toStrictEqual(["acme/own/2 alive", "acme/worker/1 alive"])
     })
   })
 

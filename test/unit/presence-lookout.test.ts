@@ -3,7 +3,7 @@
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { describe, expect, it } from "vitest"
-import { frozen, settle } from "./embedded-fixture.ts"
+import { connect, frozen, settle, until } from "./embedded-fixture.ts"
 import { elapse, interval, makeWorld, passing, watching } from "./presence-world.ts"
 
 const addresses = (members: ReadonlyArray<{ readonly address: string; readonly health: string }>) =>
@@ -46,7 +46,10 @@ describe("a node that falls silent", () => {
         yield* cut("b")
         yield* elapse(20 * interval)
         expect(told).toHaveLength(3)
-        expect(broker.queue(a.node.names.beats(a.node.id))).toMatchObject({ ready: 0 })
+        yield* until("all is acked", () => {
+          const { ready, unacked } = broker.queue(a.node.names.beats(a.node.id))!
+          return ready + unacked === 0
+        })
       }),
     ))
 })
@@ -81,9 +84,14 @@ describe("nobody is judged", () => {
         yield* join("b", ["acme/worker/1"])
         const told = yield* watching(a)
         told.length = 0
+        const link = yield* connect(broker, "spy")
+        yield* link.declareQueue({ name: "spy", type: "classic" })
+        yield* link.bind({ queue: "spy", exchange: a.node.names.presence, routingKey: "#" })
         broker.faults.block("memory")
         yield* elapse(10 * interval)
         broker.faults.unblock()
+        yield* elapse(100)
+        expect(broker.queue("spy")?.ready).toBe(2) // one beat of each, and none that was kept
         yield* elapse(4 * interval)
         expect(told.filter((change) => change.startsWith("left"))).toStrictEqual([])
         expect(addresses(yield* passing(a.registry.list()))).toStrictEqual(["acme/worker/1 alive"])
@@ -156,6 +164,8 @@ describe("those who do not ask", () => {
           yield* elapse(1_500)
           expect(queue(a.node)).toBeUndefined()
         }
+        yield* passing(a.registry.list())
+        yield* elapse(30_000)
         const release = a.presence.follow()
         yield* elapse(120_000)
         expect(queue(a.node)).toBeDefined()

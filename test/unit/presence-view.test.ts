@@ -290,10 +290,13 @@ describe("a change", () => {
     return told(apply(view, aBeat({ seq: 2, members: [after] }), 0).transitions, filter)
   }
 
+  it("is not a larger epoch: it grows with each renewal", () => {
+    expect(change(leader, { ...leader, epoch: 8 })).toStrictEqual([])
+  })
+
   it.each([
     { version: "1.0.1" },
     { role: "leader" },
-    { epoch: 1 },
     { state: "draining" },
     { restarts: 1 },
     { parent: "acme/boss/main" },
