@@ -1,11 +1,10 @@
 // A RabbitMQ node from programs on this machine, installed or unpacked.
 //
-// 1. It shares nothing with another node: own name, ports, cookie, data folder, and an epmd of its own.
+// 1. It shares nothing with another node: own name, ports, cookie, data folder, and an epmd of its own. The nodes of a
+//    cluster share cookie and epmd (cluster.ts).
 // 2. Everything it listens on is on the loopback interface.
 // 3. Server and epmd each lead a process group, so that kill and pause reach all of it; the last will has both.
 
-import { type ChildProcess, spawn } from "node:child_process"
-import { closeSync, openSync } from "node:fs"
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
@@ -13,8 +12,9 @@ import type { BrokerNode, NodeOptions } from "./broker-node.ts"
 import { command } from "./command.ts"
 import { erlangOf, sbinOf } from "./debian.ts"
 import { awaitGreeting } from "./greeting.ts"
-import { bequeath, killGroup, removeFolder } from "./last-will.ts"
+import { bequeath, removeFolder } from "./last-will.ts"
 import { freePorts } from "./ports.ts"
+import { type Group, startGroup } from "./process-group.ts"
 import type { Debian, Installed } from "./source.ts"
 
 const loopback = "-kernel inet_dist_use_interface {127,0,0,1}"
@@ -31,22 +31,26 @@ const programs = (source: Installed | Debian) =>
         path: [join(erlangOf(source.root), "bin")],
       }
 
-interface Layout {
+const pathOf = (first: readonly string[]): string => [...first, process.env.PATH ?? "/usr/bin:/bin"].join(delimiter)
+
+interface Layout extends Town {
   readonly dir: string
   readonly port: number
-  readonly epmdPort: number
   readonly distPort: number
 }
 
+/** The Erlang name of the node that listens on a port. */
+export const nodeNameAt = (port: number): string => `warren-${port}@localhost`
+
 /** Every setting comes from here: nothing of the machine's own RabbitMQ configuration is read. */
-const environment = (path: readonly string[], { dir, port, epmdPort, distPort }: Layout): NodeJS.ProcessEnv => ({
-  PATH: [...path, process.env.PATH ?? "/usr/bin:/bin"].join(delimiter),
-  HOME: join(dir, "home"),
+const environment = (path: readonly string[], { dir, home, port, epmdPort, distPort }: Layout): NodeJS.ProcessEnv => ({
+  PATH: pathOf(path),
+  HOME: home,
   LANG: "C.UTF-8",
   ERL_CRASH_DUMP_BYTES: "0",
   ERL_EPMD_PORT: String(epmdPort),
   ERL_EPMD_ADDRESS: "127.0.0.1",
-  RABBITMQ_NODENAME: `warren-${port}@localhost`,
+  RABBITMQ_NODENAME: nodeNameAt(port),
   RABBITMQ_DIST_PORT: String(distPort),
   RABBITMQ_MNESIA_BASE: join(dir, "data"),
   RABBITMQ_LOG_BASE: join(dir, "log"),
@@ -58,70 +62,48 @@ const environment = (path: readonly string[], { dir, port, epmdPort, distPort }:
   RABBITMQ_CTL_ERL_ARGS: loopback,
 })
 
-const writeConfiguration = async ({ dir, port }: Layout, more: string): Promise<void> => {
-  await mkdir(join(dir, "home"), { recursive: true })
+const writeConfiguration = async ({ dir, home, port }: Layout, more: string): Promise<void> => {
+  await mkdir(dir, { recursive: true })
+  await mkdir(home, { recursive: true })
   await writeFile(join(dir, "rabbitmq.conf"), `listeners.tcp.1 = 127.0.0.1:${port}\n${more}\n`)
   await writeFile(join(dir, "advanced.config"), "[].\n")
   await writeFile(join(dir, "enabled_plugins"), "[].\n")
 }
 
-/** A process that leads a group of its own and dies with us. */
-interface Group {
-  readonly alive: () => boolean
-  readonly signal: (name: NodeJS.Signals) => void
-  /** Resolves when the leader has ended; until then it keeps this process running. */
-  readonly ended: () => Promise<void>
+/** What the nodes of one cluster share: a home, for the cookie in it, and an epmd that somebody else runs. */
+export interface Town {
+  readonly home: string
+  readonly epmdPort: number
 }
 
-const startGroup = (file: string, args: readonly string[], env: NodeJS.ProcessEnv, output: string): Group => {
-  const log = openSync(output, "a")
-  const child: ChildProcess = spawn(file, args, { env, cwd: env.HOME, detached: true, stdio: ["ignore", log, log] })
-  closeSync(log)
-  const release = child.pid === undefined ? () => {} : bequeath(killGroup(child.pid))
-  let alive = true
-  const ended = new Promise<void>((resolve) => {
-    const end = () => {
-      alive = false
-      release()
-      resolve()
-    }
-    child.once("exit", end)
-    child.once("error", end)
-  })
-  child.unref()
-  const signal = (name: NodeJS.Signals) => {
-    if (!alive || child.pid === undefined) return
-    try {
-      process.kill(-child.pid, name)
-    } catch {
-      // It ended in this very moment.
-    }
-  }
-  const awaitEnd = () => {
-    if (alive) child.ref()
-    return ended
-  }
-  return { alive: () => alive, signal, ended: awaitEnd }
+export const startEpmd = (source: Installed | Debian, { home, epmdPort }: Town, output: string): Group => {
+  const { epmd, path } = programs(source)
+  const env = { PATH: pathOf(path), HOME: home }
+  return startGroup(epmd, ["-address", "127.0.0.1", "-port", String(epmdPort)], env, output)
 }
 
-export const startErlangNode = async (source: Installed | Debian, options: NodeOptions): Promise<BrokerNode> => {
+export const startErlangNode = async (
+  source: Installed | Debian,
+  options: NodeOptions,
+  town?: Town,
+): Promise<BrokerNode> => {
   const [anyPort, epmdPort, distPort] = await freePorts(3)
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), "warren-rabbitmq-")))
   const keepFolder = options.dir === undefined ? bequeath(removeFolder(dir)) : () => {}
-  const layout: Layout = { dir, port: options.port ?? anyPort!, epmdPort: epmdPort!, distPort: distPort! }
-  const { sbin, epmd, path } = programs(source)
+  const { home, epmdPort: names } = town ?? { home: join(dir, "home"), epmdPort: epmdPort! }
+  const layout: Layout = { dir, home, epmdPort: names, port: options.port ?? anyPort!, distPort: distPort! }
+  const { sbin, path } = programs(source)
   const env = environment(path, layout)
   const output = join(dir, "output.log")
   await writeConfiguration(layout, options.config ?? "")
 
   let server: Group | undefined
-  let names: Group | undefined
+  let epmd: Group | undefined
   let version = source.version
 
   const start = async () => {
     if (server?.alive()) return
-    if (!names?.alive())
-      names = startGroup(epmd, ["-address", "127.0.0.1", "-port", String(layout.epmdPort)], env, output)
+    if (town === undefined && !epmd?.alive()) epmd = startEpmd(source, layout, output)
     const started = startGroup(join(sbin, "rabbitmq-server"), [], env, output)
     server = started
     version = await awaitGreeting(layout.port, started.alive).catch(async (cause: Error) => {
@@ -153,8 +135,8 @@ export const startErlangNode = async (source: Installed | Debian, options: NodeO
 
   const dispose = async () => {
     await kill9()
-    names?.signal("SIGKILL")
-    await names?.ended()
+    epmd?.signal("SIGKILL")
+    await epmd?.ended()
     if (options.dir === undefined) await rm(dir, { recursive: true, force: true, maxRetries: 5 })
     keepFolder()
   }

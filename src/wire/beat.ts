@@ -77,7 +77,7 @@ export const beatPattern = "beat.*"
 /** Members in one beat, and messages that one of them is said to handle. */
 export const maxMembers = 2048
 export const maxHandling = 4
-/** ms. Nobody is waited for longer than twice that. */
+/** ms. Nobody is waited for twice that long. */
 export const minInterval = 10
 export const maxInterval = 600_000
 /** Bytes. What is larger is not looked at; no beat of ours comes near it. */
