@@ -13,7 +13,7 @@ export interface Plan {
   readonly version: string | undefined
 }
 
-/** Minutes of `--quick`. */
+/** Minutes that `--quick` asks for. The least of all cases together takes somewhat longer. */
 const quickly = 2
 
 const wholeNumber = (option: string, text: string, most: number): number => {

@@ -36,7 +36,7 @@ const allLead = async ({ store, until }: Scene, clique: Clique): Promise<void> =
 export const cluster: Case = {
   name: "cluster",
   title: "Each node of a cluster of three is killed (-9) in turn under load, and brought back",
-  minutes: 3,
+  minutes: 2,
   gates: ({ times }) => [
     { text: "broker nodes killed and brought back", figure: "killed", bound: { atLeast: 3 * times(2, 1) } },
     {

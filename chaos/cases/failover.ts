@@ -9,7 +9,7 @@ const heartbeat = 5
 export const failover: Case = {
   name: "failover",
   title: "A leader is killed (-9) with an ask in flight: a standby answers it",
-  minutes: 3,
+  minutes: 1.5,
   gates: ({ times }) => [
     { text: "kills whose ask was answered", figure: "kills", bound: { atLeast: times(100, 10) } },
     { text: "from the kill to the answer, p50", figure: "p50", bound: { atMost: 30 }, unit: "ms" },

@@ -15,7 +15,7 @@ const work = 20
 export const frozen: Case = {
   name: "frozen",
   title: "A frozen leader is replaced; thawed, it does nothing that a fenced store takes",
-  minutes: 1.5,
+  minutes: 1.2,
   gates: ({ times }) => [
     { text: "leaders frozen and thawed", figure: "rounds", bound: { atLeast: times(8, 2) } },
     {

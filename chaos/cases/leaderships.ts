@@ -109,7 +109,7 @@ const happen = (what: keyof typeof besides, { scene: { random }, clique, cutSend
 export const leaderships: Case = {
   name: "leaderships",
   title: "Leaderships that end by kills, SIGTERM, freezes, cut and lost links and step-downs, in random order",
-  minutes: 14,
+  minutes: 8,
   gates: ({ times }) => [
     { text: "leaderships", figure: "leaderships", bound: { atLeast: times(1_000, 30) } },
     ...loadGates,

@@ -10,7 +10,7 @@ const perFailover = 100
 export const order: Case = {
   name: "order",
   title: "Tells of one sender across fail-overs: in order, none missing, repetitions marked",
-  minutes: 1.5,
+  minutes: 0.7,
   gates: ({ times }) => [
     { text: "tells", figure: "told", bound: { atLeast: times(20, 3) * perFailover } },
     { text: "fail-overs", figure: "failovers", bound: { atLeast: times(20, 3) } },

@@ -52,47 +52,53 @@ interface Recovery {
   readonly way: Way
   /** ms from the opening of the port until every actor had answered. */
   readonly serving: number
-  /** ms until every queue could be asked, without our processes. */
-  readonly own: number
   readonly silent: number
+  /** ms from the opening of the port until every queue could be asked, without our processes. */
+  readonly own: number
 }
 
-const recoveries = async (scene: Scene, { mailbox, actors }: Kind): Promise<readonly Recovery[]> => {
-  const { broker } = scene
-  const prefix = `${scene.prefix}-${mailbox}`
-  const place = { urls: [withHeartbeat(broker.url, heartbeat)], prefix }
-  const ids = Array.from({ length: actors }, (_, index) => `a0-${index}`)
+/** With our processes. */
+const served = async (scene: Scene, { mailbox, actors }: Kind, ids: readonly string[], ways: readonly Way[]) => {
+  const place = { urls: [withHeartbeat(scene.broker.url, heartbeat)], prefix: scene.prefix }
   const crowd = scene.worker()
   const visitor = scene.worker()
-  await crowd.call("crowd", { place, systems: 1, actors, mailbox, ids: "a" }, 120_000)
+  await crowd.call("crowd", { place, systems: 1, actors, mailbox, ids: mailbox }, 120_000)
   await visitor.call("visit", { place })
   const askAll = () => visitor.call("askAll", { ids, within: patience }, 2 * patience)
   const { silent } = await askAll()
   if (silent.length > 0) throw new Error(`${silent.length} of ${actors} ${mailbox} actors do not answer from the start`)
-  const served: { way: Way; serving: number; silent: number }[] = []
+  const all: Omit<Recovery, "own">[] = []
   for (const way of ways) {
     const open = await restarted(scene, way)
     const answers = await askAll()
-    served.push({ way, serving: answers.at - open, silent: answers.silent.length })
-    scene.say(
-      `${way}: ${actors} ${mailbox} actors answered ${Math.round(answers.at - open)} ms after the port was open`,
-    )
+    const serving = answers.at - open
+    all.push({ way, serving, silent: answers.silent.length })
+    scene.say(`${way}: ${actors} ${mailbox} actors answered ${Math.round(serving)} ms after the port was open`)
     await scene.pause(1_000)
   }
   await crowd[Symbol.asyncDispose]()
   await visitor[Symbol.asyncDispose]()
+  return all
+}
 
-  const { mailbox: queueOf } = names(prefix)
-  const queues = ids.map((each) => queueOf({ domain: "chaos", type: "unit", id: each, major: 1 }))
+/** Without them. */
+const recovered = async (scene: Scene, queues: readonly string[], way: Way): Promise<number> => {
+  const open = await restarted(scene, way)
+  await using side = await openSide(scene.broker.url)
+  await side.serve(queues)
+  return now() - open
+}
+
+const recoveries = async (scene: Scene, kind: Kind, ways: readonly Way[]): Promise<readonly Recovery[]> => {
+  const { mailbox, actors } = kind
+  const ids = Array.from({ length: actors }, (_, index) => `${mailbox}0-${index}`)
+  const queueOf = (id: string) => names(scene.prefix).mailbox({ domain: "chaos", type: "unit", id, major: 1 })
+  const queues = ids.map(queueOf)
   const all: Recovery[] = []
-  for (const each of served) {
-    const open = await restarted(scene, each.way)
-    const side = scene.own(await openSide(broker.url))
-    await side.serve(queues)
-    all.push({ ...each, own: now() - open })
-    if (each.way === ways.at(-1)) for (const queue of queues) await side.remove(queue)
-    await side[Symbol.asyncDispose]()
-  }
+  for (const each of await served(scene, kind, ids, ways))
+    all.push({ ...each, own: await recovered(scene, queues, each.way) })
+  await using side = await openSide(scene.broker.url)
+  for (const queue of queues) await side.remove(queue) // the next ones are to be recovered alone
   return all
 }
 
@@ -106,7 +112,7 @@ export const restart: Case = {
   name: "restart",
   title:
     "The broker is stopped, killed (-9) and started again, with 1,000 actors up, and with 200 that have durable mailboxes",
-  minutes: 2.5,
+  minutes: 1.5,
   gates: () => [
     {
       text: "1,000 transient ones serve, after the port is open",
@@ -129,9 +135,10 @@ export const restart: Case = {
     { text: "actors that did not answer within a minute", figure: "silent", bound: { exactly: 0 } },
   ],
   run: async (scene) => {
-    const light = await recoveries(scene, transient)
-    const heavy = await recoveries(scene, durable)
-    const worst = (some: readonly Recovery[], of: (one: Recovery) => number) => highest(some.map(of))
+    const some = ways.slice(0, scene.scale.times(ways.length, 1))
+    const light = await recoveries(scene, transient, some)
+    const heavy = await recoveries(scene, durable, some)
+    const worst = (all: readonly Recovery[], of: (one: Recovery) => number) => highest(all.map(of))
     return {
       figures: {
         transient: worst(light, ({ serving }) => serving),

@@ -13,7 +13,7 @@ const size = 3
 export const rolling: Case = {
   name: "rolling",
   title: "A rolling deploy: three processes replaced one after the other",
-  minutes: 1,
+  minutes: 0.7,
   gates: ({ times }) => [
     { text: "deploys", figure: "deploys", bound: { atLeast: times(5, 1) } },
     { text: "moves of the leadership, less the processes that led", figure: "extraMoves", bound: { exactly: 0 } },

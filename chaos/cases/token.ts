@@ -27,7 +27,7 @@ const damages: readonly Damage[] = [
 export const token: Case = {
   name: "token",
   title: "The token queue is purged or deleted under the leader",
-  minutes: 1.5,
+  minutes: 0.7,
   gates: ({ times }) => [
     { text: "damages", figure: "damages", bound: { atLeast: damages.length * times(6, 1) } },
     { text: "until a leader wrote again", figure: "again", bound: { atMost: 10_000 }, unit: "ms" },

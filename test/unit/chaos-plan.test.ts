@@ -20,7 +20,7 @@ describe("the command line", () => {
   })
 
   it("makes the minutes a share of what its cases take, never more than all", () => {
-    expect(plan("--only", "leaderships", "--minutes", "7").scale.share).toBe(0.5)
+    expect(plan("--only", "leaderships", "--minutes", "4").scale.share).toBe(0.5)
     expect(plan("--only", "failover", "--minutes", "100").scale.share).toBe(1)
     expect(plan("--quick").scale.share).toBe(plan("--minutes", "2").scale.share)
   })

@@ -29,7 +29,9 @@ describe("a node that falls silent", () => {
         ])
         expect(addresses(yield* passing(a.registry.list()))).toStrictEqual(["acme/worker/1 suspect"])
         yield* elapse(0.5 * interval)
-        expect(told.splice(0)).toStrictEqual([expect.stringMatching(/^left acme\/worker\/1 \(no beat for (9|10)\.\d s\)$/)])
+        expect(told.splice(0)).toStrictEqual([
+          expect.stringMatching(/^left acme\/worker\/1 \(no beat for (9|10)\.\d s\)$/),
+        ])
         broker.faults.allow()
         yield* elapse(100)
         expect(told.splice(0)).toStrictEqual(["joined acme/worker/1"])
