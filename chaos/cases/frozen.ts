@@ -39,7 +39,7 @@ export const frozen: Case = {
     const clique = new Clique(scene, { urls: [broker.url], size: 2, heartbeat, work })
     await clique.whole()
     const sender = await startSender(scene, { urls: [broker.url], heartbeat })
-    await burden(sender.worker, 30, 5)
+    await burden(sender.worker, 12, 5)
     const times: number[] = []
     const thawed = new Set<string>()
     let zombies = 0

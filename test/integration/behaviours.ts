@@ -21,6 +21,7 @@ import { sharedQueue } from "./shared-queue.ts"
 import { sharedQueueStops } from "./shared-queue-stops.ts"
 import { shutdown } from "./shutdown.ts"
 import { tells } from "./tells.ts"
+import { watching } from "./watching.ts"
 
 export const behaviours = (name: string, open: () => Promise<Venue>, more?: (bench: Bench) => void): void => {
   describe(`actors on ${name}`, () => {
@@ -47,6 +48,7 @@ export const behaviours = (name: string, open: () => Promise<Venue>, more?: (ben
     sharedQueue(bench)
     sharedQueueStops(bench)
     shutdown(bench)
+    watching(bench)
     more?.(bench)
   })
 }
