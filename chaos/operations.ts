@@ -115,12 +115,12 @@ export interface Operations {
   readonly own: (input: Record<string, never>) => Promise<readonly Sighting[]>
   /**
    * Waits until the registry of every system here shows exactly this. Gives the moment, of the common clock, in which the
-   * last one did, or how many do not when the time (ms) is over.
+   * last one did, or how many do not when the time (ms) is over; and what was wrong last.
    */
   readonly agree: (input: {
     readonly truth: readonly Sighting[]
     readonly within: number
-  }) => Promise<{ readonly at: number; readonly wrong: number; readonly example?: string }>
+  }) => Promise<{ readonly at: number; readonly wrong: number; readonly last?: string }>
   /** How many answers of the registries here, to each of these filters, are not exactly what of the truth fits. */
   readonly misfits: (input: {
     readonly truth: readonly Sighting[]

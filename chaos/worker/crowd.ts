@@ -71,13 +71,15 @@ export const gather = async (input: CrowdInput): Promise<Crowd> => {
     const lines = new Set(truth.map(lineOf))
     const deadline = now() + within
     const wrong = [...systems]
+    let last: string | undefined
     for (;;) {
       // One at a time: to look at a thousand actors takes time from those who are to learn of them.
-      const example = difference(await registryOf(wrong[0]!).list({}), lines)
-      if (example === undefined) wrong.shift()
-      if (wrong.length === 0) return { at: now(), wrong: 0 }
-      if (now() > deadline) return { at: now(), wrong: wrong.length, ...(example !== undefined && { example }) }
-      if (example !== undefined) await delay(look)
+      const trouble = difference(await registryOf(wrong[0]!).list({}), lines)
+      last = trouble ?? last
+      if (trouble === undefined) wrong.shift()
+      const at = now()
+      if (wrong.length === 0 || at > deadline) return { at, wrong: wrong.length, ...(last !== undefined && { last }) }
+      if (trouble !== undefined) await delay(look)
     }
   }
 
