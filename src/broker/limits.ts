@@ -16,6 +16,9 @@ export interface Limits {
 
 export const defaultLimits: Limits = { maxMessageSize: 16 * 1024 * 1024, frameMax: 131_072 }
 
+/** For a quorum queue without a limit of deliveries: the largest that every version takes; -1 drops messages on 3.10. */
+export const unlimitedDeliveries = 2_147_483_647
+
 /** AMQP short strings have one byte for their length. */
 const shortString = 255
 /** A UTF-16 unit becomes at most three bytes of UTF-8. */

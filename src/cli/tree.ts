@@ -3,6 +3,7 @@
 // T1. What a beat says of parents may be anything, a circle too: every member that was chosen is drawn exactly once.
 
 import type { Filter, Listed, ListedNode } from "../presence/listed.ts"
+import { drawn } from "../supervision/tree.ts"
 import type { Paint } from "./paint.ts"
 import { byPlace, chosen, nobody, omitted, type Snapshot } from "./snapshot.ts"
 import { age, counted, shortNode, work } from "./wording.ts"
@@ -23,11 +24,11 @@ export const branches = (members: ReadonlyArray<Listed>): ReadonlyArray<Branch> 
     if (parent === undefined || !here.has(parent)) top.push(member)
     else if (!spawned.get(parent)?.push(member)) spawned.set(parent, [member])
   }
-  const drawn = new Set<Listed>()
+  const placed = new Set<Listed>()
   const grow = (from: ReadonlyArray<Listed>): ReadonlyArray<Branch> =>
     from.flatMap((member) => {
-      if (drawn.has(member)) return []
-      drawn.add(member)
+      if (placed.has(member)) return []
+      placed.add(member)
       return [{ member, children: grow(spawned.get(member.address) ?? []) }]
     })
   return [...grow(top), ...grow(members)] // T1: what is left stands in a circle
@@ -58,25 +59,12 @@ export const treeText = (snapshot: Snapshot, filter: Filter, paint: Paint): stri
     const more = each.omitted === 0 ? [] : [`└─ and ${counted(each.omitted, "member")} for which its beat had no room`]
     return [
       nodeLine(each.node, snapshot.at, paint),
-      ...draw(each.branches, "", more.length > 0, (member) => memberLine(member, snapshot.at, paint)),
+      ...drawn(each.branches, ({ member }) => memberLine(member, snapshot.at, paint), "", more.length > 0),
       ...more,
     ]
   })
   return lines.join("\n")
 }
-
-/** @param more something follows at the end of this level. */
-const draw = (
-  level: ReadonlyArray<Branch>,
-  indent: string,
-  more: boolean,
-  line: (member: Listed) => string,
-): ReadonlyArray<string> =>
-  level.flatMap(({ member, children }, index) => {
-    const last = !more && index === level.length - 1
-    const own = `${indent}${last ? "└─ " : "├─ "}${line(member)}`
-    return [own, ...draw(children, `${indent}${last ? "   " : "│  "}`, false, line)]
-  })
 
 const nodeLine = ({ node, health, why, host, pid, ...rest }: ListedNode, now: number, paint: Paint): string => {
   const verdict = paint(health === "suspect" ? "bad" : "good", health) + (why === undefined ? "" : ` (${why})`)

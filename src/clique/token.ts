@@ -3,23 +3,22 @@
 //
 // T1. The count comes from the broker's own log: `x-delivery-count` (3.10 to 4.2 count every return there) and
 //     `x-acquired-count` (from 4.3 on). Their sum grows whatever the cause was, on each of these versions.
-// T2. No limit of deliveries: 2^31-1 is the largest that all of them take, and -1 drops the token on 3.10.
+// T2. No limit of deliveries: the token must not be dropped, however often it comes back.
 
 import { v7 as uuid } from "uuid"
 import type { Incoming, Outgoing, QueueSpec } from "../broker/broker.ts"
+import { unlimitedDeliveries } from "../broker/limits.ts"
 import type { Address } from "../wire/address.ts"
 import { readJson } from "../wire/json.ts"
 import { isMalformed } from "../wire/malformed.ts"
 import type { Names } from "../wire/names.ts"
-
-const unlimited = 2_147_483_647
 
 /** Argument for argument part of the wire: all members of a clique declare it. */
 export const tokenQueue = (names: Names, address: Address): QueueSpec => ({
   name: names.leadership(address),
   type: "quorum",
   singleActiveConsumer: true,
-  deliveryLimit: unlimited, // T2
+  deliveryLimit: unlimitedDeliveries, // T2
 })
 
 /** @param base larger than every epoch that is known. */

@@ -3,11 +3,9 @@
 import { Effect } from "effect"
 import type { Link } from "../broker/broker.ts"
 import type { BrokerError } from "../broker/errors.ts"
+import { unlimitedDeliveries } from "../broker/limits.ts"
 import type { Names } from "../wire/names.ts"
 import type { LinkUser } from "./connection.ts"
-
-/** Never reached: listing dead letters returns them, and that must not cost one. Also what every broker version takes. */
-const unlimited = 2_147_483_647
 
 export const topology = (names: Names): LinkUser => ({
   up: (link: Link): Effect.Effect<void, BrokerError> =>
@@ -16,7 +14,8 @@ export const topology = (names: Names): LinkUser => ({
       yield* link.declareExchange({ name: names.control, type: "direct" })
       yield* link.declareExchange({ name: names.presence, type: "topic" })
       yield* link.declareExchange({ name: names.dead, type: "direct" })
-      yield* link.declareQueue({ name: names.deadLetters, type: "quorum", deliveryLimit: unlimited })
+      // Listing dead letters returns them, and that must not cost one.
+      yield* link.declareQueue({ name: names.deadLetters, type: "quorum", deliveryLimit: unlimitedDeliveries })
       yield* link.bind({ queue: names.deadLetters, exchange: names.dead, routingKey: names.deadLetters })
     }),
   down: () => {},

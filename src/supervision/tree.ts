@@ -21,12 +21,23 @@ export interface View {
 }
 
 /** The tree as text, a line per node. */
-export const render = (view: View): string => [line(view), ...branches(view, "")].join("\n")
+export const render = (view: View): string => [line(view), ...drawn(view.children, line)].join("\n")
 
-const branches = (view: View, indent: string): ReadonlyArray<string> =>
-  view.children.flatMap((child, index) => {
-    const last = index === view.children.length - 1
-    return [`${indent}${last ? "└─ " : "├─ "}${line(child)}`, ...branches(child, `${indent}${last ? "   " : "│  "}`)]
+/**
+ * What stands below one line of a tree, as lines.
+ *
+ * @param more something follows at the end of this level.
+ */
+export const drawn = <A extends { readonly children: ReadonlyArray<A> }>(
+  level: ReadonlyArray<A>,
+  line: (item: A) => string,
+  indent = "",
+  more = false,
+): ReadonlyArray<string> =>
+  level.flatMap((item, index) => {
+    const last = !more && index === level.length - 1
+    const own = `${indent}${last ? "└─ " : "├─ "}${line(item)}`
+    return [own, ...drawn(item.children, line, `${indent}${last ? "   " : "│  "}`)]
   })
 
 const line = (view: View): string =>
