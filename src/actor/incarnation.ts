@@ -9,10 +9,10 @@ import { asError } from "../messaging/thrown.ts"
 import type { Ref } from "../protocol/client.ts"
 import { compiled } from "../protocol/codec.ts"
 import { NotYet } from "../protocol/errors.ts"
-import { type AnyProtocol, majorVersion } from "../protocol/protocol.ts"
+import type { AnyProtocol } from "../protocol/protocol.ts"
 import type { Child } from "../supervision/child.ts"
 import type { ChildSpec } from "../supervision/spec.ts"
-import { type Address, format } from "../wire/address.ts"
+import { type Address, addressOf, format } from "../wire/address.ts"
 import { type AnyHandlers, Cell } from "./cell.ts"
 import { Children } from "./children.ts"
 import { promiseClient } from "./client.ts"
@@ -171,7 +171,7 @@ const makeSelf = (
     },
   }
   const ref = <P extends AnyProtocol>(protocol: P, id: string, options?: { readonly domain?: string }): Ref<P> => {
-    const to = { domain: options?.domain ?? domain, type: protocol.name, id, major: majorVersion(protocol) }
+    const to = addressOf(options?.domain ?? domain, protocol, id)
     return promiseClient({ node, to, sender, askTimeout }, protocol)
   }
   return {

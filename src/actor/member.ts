@@ -8,10 +8,10 @@
 import { Effect } from "effect"
 import { Leadership } from "../clique/leadership.ts"
 import type { Mailbox } from "../messaging/mailbox.ts"
-import { type AnyProtocol, majorVersion } from "../protocol/protocol.ts"
+import type { AnyProtocol } from "../protocol/protocol.ts"
 import type { Child } from "../supervision/child.ts"
 import type { ChildSpec } from "../supervision/spec.ts"
-import { type Address, format, routingKey } from "../wire/address.ts"
+import { type Address, addressOf, format, routingKey } from "../wire/address.ts"
 import type { MemberReport } from "../wire/beat.ts"
 import type { Children } from "./children.ts"
 import { BadActor, mailboxOptions, problem } from "./declaration.ts"
@@ -35,12 +35,7 @@ export const member = <P extends AnyProtocol, R>(
   parent?: string,
 ): Child<R> => {
   const { node, presence, leaderships } = surroundings
-  const address: Address = {
-    domain: surroundings.domain,
-    type: def.protocol.name,
-    id: spec.id,
-    major: majorVersion(def.protocol),
-  }
+  const address = addressOf(surroundings.domain, def.protocol, spec.id)
   let mailbox: Mailbox | undefined
   let leadership: Leadership | undefined
   let children: Children | undefined

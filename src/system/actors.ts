@@ -8,11 +8,12 @@ import type { BrokerError } from "../broker/errors.ts"
 import { RabbitMq, type RabbitMqOptions } from "../broker/rabbitmq/rabbitmq.ts"
 import type { Registry } from "../presence/registry.ts"
 import type { EffectClient } from "../protocol/client.ts"
-import { type AnyProtocol, majorVersion } from "../protocol/protocol.ts"
+import type { AnyProtocol } from "../protocol/protocol.ts"
 import type { Child } from "../supervision/child.ts"
 import type { Fatal, GaveUp, SpecError, StartFailed } from "../supervision/errors.ts"
 import type { ChildSpec } from "../supervision/spec.ts"
 import type { View } from "../supervision/tree.ts"
+import { addressOf } from "../wire/address.ts"
 import { type BadOptions, type BrokerUnreachable, type NodeOptions, type Running, run } from "./running.ts"
 import { standalone, type Tree } from "./tree.ts"
 
@@ -68,7 +69,7 @@ export class Actors extends Context.Service<Actors, Shape>()("warren/Actors") {
   ): Effect.Effect<EffectClient<P["messages"]>, never, Actors> {
     return Effect.map(Actors, ({ running: { surroundings } }) => {
       const { node, domain, askTimeout } = surroundings
-      const to = { domain: options?.domain ?? domain, type: protocol.name, id, major: majorVersion(protocol) }
+      const to = addressOf(options?.domain ?? domain, protocol, id)
       return effectClient({ node, to, sender: undefined, askTimeout }, protocol)
     })
   }

@@ -6,11 +6,11 @@ import type { ActorDef } from "../actor/definition.ts"
 import type { Broker } from "../broker/broker.ts"
 import type { Registry } from "../presence/registry.ts"
 import type { Ref } from "../protocol/client.ts"
-import { type AnyProtocol, majorVersion } from "../protocol/protocol.ts"
+import type { AnyProtocol } from "../protocol/protocol.ts"
 import type { Child } from "../supervision/child.ts"
 import type { ChildSpec } from "../supervision/spec.ts"
 import { render, type View } from "../supervision/tree.ts"
-import { routingKey } from "../wire/address.ts"
+import { addressOf, routingKey } from "../wire/address.ts"
 import { type BrokerChoice, brokerLayer } from "./brokers.ts"
 import { type NodeOptions, run } from "./running.ts"
 import { onSignals } from "./signals.ts"
@@ -112,7 +112,7 @@ const start = async <R = never>(options: SystemOptions<R>): Promise<ActorSystem>
   promise.catch(() => {}) // it has been logged; whoever wants to know awaits `ended`
 
   const ref: ActorSystem["ref"] = (protocol, id, where) => {
-    const to = { domain: where?.domain ?? domain, type: protocol.name, id, major: majorVersion(protocol) }
+    const to = addressOf(where?.domain ?? domain, protocol, id)
     return promiseClient({ node, to, sender: undefined, askTimeout }, protocol)
   }
   return {
@@ -132,8 +132,7 @@ const start = async <R = never>(options: SystemOptions<R>): Promise<ActorSystem>
       return Effect.runPromise(supervisor.stopChild(standalone(def, { id }).id))
     },
     stepDown: async ({ protocol }, id) => {
-      const address = { domain, type: protocol.name, id, major: majorVersion(protocol) }
-      const leadership = surroundings.leaderships.get(routingKey(address))
+      const leadership = surroundings.leaderships.get(routingKey(addressOf(domain, protocol, id)))
       if (leadership?.leads !== true) return false
       await Effect.runPromise(leadership.stepDown)
       return true

@@ -1,5 +1,7 @@
 // Addresses: who is called. `domain/type/id`, and the major version of the protocol that is spoken there.
 
+import { type AnyProtocol, majorVersion } from "../protocol/protocol.ts"
+
 /** Letters, digits, `_` and `-`; 1 to 63 of them, so that a name built of four tokens fits an AMQP short string. */
 const token = /^[A-Za-z0-9_-]{1,63}$/
 export const isToken = (text: string): boolean => token.test(text)
@@ -12,6 +14,14 @@ export interface Address {
   /** The major version of the protocol. */
   readonly major: number
 }
+
+/** Of the actor with this protocol and id. */
+export const addressOf = (domain: string, protocol: AnyProtocol, id: string): Address => ({
+  domain,
+  type: protocol.name,
+  id,
+  major: majorVersion(protocol),
+})
 
 /** `domain/type/id`, as people read it; the major version is part of the broker's names only. */
 export const format = (address: Address): string => `${address.domain}/${address.type}/${address.id}`

@@ -9,22 +9,11 @@ import { Presence } from "../../src/presence/presence.ts"
 import { type Beat, beatPattern, decodeBeat, type MemberReport } from "../../src/wire/beat.ts"
 import { isMalformed } from "../../src/wire/malformed.ts"
 import type { Names } from "../../src/wire/names.ts"
+import { aMember } from "../unit/presence-fixture.ts"
 import type { Bench } from "./bench.ts"
 
 /** ms. Long enough for two busy cores, short enough to wait for two of them. */
 export const interval = 400
-
-export const aMember = (what: Partial<MemberReport>): MemberReport => ({
-  address: "acme/worker/1",
-  version: "1.0.0",
-  role: "member",
-  epoch: 0,
-  state: "running",
-  restarts: 0,
-  handling: [],
-  waiting: 0,
-  ...what,
-})
 
 const quietly = <A, E>(effect: Effect.Effect<A, E>) => Effect.provideService(effect, References.MinimumLogLevel, "None")
 

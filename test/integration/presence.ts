@@ -4,9 +4,10 @@ import { describe, expect, it } from "vitest"
 import { NobodyServes } from "../../src/presence/errors.ts"
 import type { Change } from "../../src/presence/listed.ts"
 import { beatKey, beatType, encodeBeat, type MemberReport, type Role } from "../../src/wire/beat.ts"
+import { aMember } from "../unit/presence-fixture.ts"
 import type { Bench } from "./bench.ts"
 import { eventually } from "./eventually.ts"
-import { aMember, interval, join, type PresentNode, spy } from "./presence-nodes.ts"
+import { interval, join, type PresentNode, spy } from "./presence-nodes.ts"
 import { rejection } from "./rejection.ts"
 
 const addresses = async ({ registry }: PresentNode) =>

@@ -2,23 +2,17 @@
 
 import type { Snapshot } from "../../src/cli/snapshot.ts"
 import type { Listed, ListedNode } from "../../src/presence/listed.ts"
+import { aMember } from "./presence-fixture.ts"
 
 export const now = 1_700_000_000_000
 
 export const listed = (address: string, what: Partial<Listed> = {}): Listed => {
   const [domain = "", type = "", id = ""] = address.split("/")
   return {
-    address,
+    ...aMember({ address }),
     domain,
     type,
     id,
-    version: "1.0.0",
-    role: "member",
-    epoch: 0,
-    state: "running",
-    restarts: 0,
-    handling: [],
-    waiting: 0,
     node: "0197a1b2-0000-7000-8000-0000aaaa0001",
     host: "web-1",
     pid: 4711,
