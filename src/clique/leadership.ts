@@ -24,16 +24,12 @@ import { Term } from "./term.ts"
 import { tokenQueue } from "./token.ts"
 import { TokenChannel } from "./token-channel.ts"
 
-/** ms. */
-export interface Timing {
-  /** Between two proofs of the leader that it still has the token: each is one write to the log of the queue. */
-  readonly renewEvery: number
-  /** After which the proof is late, and the leadership over. */
-  readonly late: number
-  /** Without a sign of a leader, after which a standby looks whether the token is lost. */
-  readonly quiet: number
-}
-export const defaultTiming: Timing = { renewEvery: 10_000, late: 5_000, quiet: 10_000 }
+/** ms between two proofs of the leader that it still has the token: each is one write to the log of the queue. */
+const renewEvery = 10_000
+/** ms after which the proof is late, and the leadership over. */
+const late = 5_000
+/** ms without a sign of a leader, after which a standby takes the token for lost. */
+const quiet = 10_000
 
 /** Who lives on the leadership: the member's cell and mailbox. */
 export interface Tenant {
@@ -54,7 +50,6 @@ export class Leadership implements LinkUser {
   readonly #node: Node
   readonly #address: Address
   readonly #channel: TokenChannel
-  readonly #timing: Timing
   readonly #tenant: Tenant
   #state: State
   readonly #todo: Array<Command> = []
@@ -67,7 +62,7 @@ export class Leadership implements LinkUser {
   #watch: Entry | undefined
   #standingBySince = 0
 
-  constructor(node: Node, address: Address, tenant: Tenant, timing: Timing = defaultTiming) {
+  constructor(node: Node, address: Address, tenant: Tenant) {
     this.#node = node
     this.#address = address
     this.#channel = new TokenChannel(node, tokenQueue(node.names, address), {
@@ -79,7 +74,6 @@ export class Leadership implements LinkUser {
         Deferred.doneUnsafe(this.#refused, Effect.fail(error))
       },
     })
-    this.#timing = timing
     this.#tenant = tenant
     const [state, commands] = enter()
     this.#state = state
@@ -102,14 +96,9 @@ export class Leadership implements LinkUser {
   }
 
   /** The term that runs, now or once there is one. */
-  readonly term: Effect.Effect<Term> = Effect.callback((resume) => {
-    const look = () => {
-      const term = this.#term
-      if (term?.open !== true) return void this.#waiting.push(look)
-      resume(Effect.succeed(term))
-    }
-    look()
-  })
+  get term(): Effect.Effect<Term> {
+    return this.#once(() => (this.#term?.open === true ? this.#term : undefined))
+  }
 
   /** Fails when the broker will never let it take part. */
   get refused(): Effect.Effect<never, BrokerError> {
@@ -129,7 +118,7 @@ export class Leadership implements LinkUser {
   /** Drains, lets go of the token, and is no member any more. */
   readonly leave: Effect.Effect<void> = Effect.suspend(() => {
     this.#feed({ type: "stop" })
-    return this.#until(() => this.phase === "stopped" || this.phase === "failed")
+    return Effect.asVoid(this.#once(() => this.#hasLeft || undefined))
   })
 
   /** Drains, lets go of the token, and stands by again. */
@@ -239,7 +228,6 @@ export class Leadership implements LinkUser {
 
   #keepTime(): void {
     const { deadlines } = this.#node
-    const { renewEvery, late, quiet } = this.#timing
     const now = this.#node.now()
     if (!this.leads) {
       this.#renewal?.cancel()
@@ -264,26 +252,32 @@ export class Leadership implements LinkUser {
       this.#watch = undefined
     } else if (this.#watch === undefined) {
       this.#standingBySince = now
-      this.#look(quiet)
+      this.#look()
     }
   }
 
   /** The token may be lost: no member can see that at the broker. */
-  #look(quiet: number): void {
-    this.#watch = this.#node.deadlines.add(this.#node.now() + Math.min(lookEvery, quiet / 4), () => {
+  #look(): void {
+    this.#watch = this.#node.deadlines.add(this.#node.now() + lookEvery, () => {
       const now = this.#node.now()
-      if (now - Math.max(this.#standingBySince, this.#tenant.leaderHeard()) < quiet) return this.#look(quiet)
+      if (now - Math.max(this.#standingBySince, this.#tenant.leaderHeard()) < quiet) return this.#look()
       this.#standingBySince = now
-      this.#look(quiet)
+      this.#look()
       this.#feed({ type: "quiet", now })
     })
   }
 
-  #until(reached: () => boolean): Effect.Effect<void> {
+  get #hasLeft(): boolean {
+    return (this.phase === "stopped" || this.phase === "failed") && !this.#busy && this.#todo.length === 0
+  }
+
+  /** What `find` finds, now or once something has changed. */
+  #once<A>(find: () => A | undefined): Effect.Effect<A> {
     return Effect.callback((resume) => {
       const look = () => {
-        if (!reached() || this.#busy || this.#todo.length > 0) return void this.#waiting.push(look)
-        resume(Effect.void)
+        const found = find()
+        if (found === undefined) this.#waiting.push(look)
+        else resume(Effect.succeed(found))
       }
       look()
     })

@@ -6,14 +6,11 @@
 import { Deferred, Effect } from "effect"
 import type { Claim } from "../messaging/subscription.ts"
 
-/** How it comes to its end: what was begun is finished, or not. */
-export type Ending = "drain" | "halt"
-
 export class Term implements Claim {
   #epoch: number
   #over = false
   #draining = false
-  readonly #ending = Deferred.makeUnsafe<Ending>()
+  readonly #ending = Deferred.makeUnsafe<void>()
 
   constructor(epoch: number) {
     this.#epoch = epoch
@@ -33,7 +30,7 @@ export class Term implements Claim {
   }
 
   /** Done when it is to end. */
-  get ending(): Effect.Effect<Ending> {
+  get ending(): Effect.Effect<void> {
     return Deferred.await(this.#ending)
   }
 
@@ -41,13 +38,15 @@ export class Term implements Claim {
     if (!this.#over) this.#epoch = epoch
   }
 
+  /** What was begun in it is to be finished. */
   drain(): void {
     this.#draining = true
-    Deferred.doneUnsafe(this.#ending, Effect.succeed("drain" as const))
+    Deferred.doneUnsafe(this.#ending, Effect.void)
   }
 
+  /** Nothing that was begun in it counts any more. */
   halt(): void {
     this.#over = true
-    Deferred.doneUnsafe(this.#ending, Effect.succeed("halt" as const))
+    Deferred.doneUnsafe(this.#ending, Effect.void)
   }
 }

@@ -3,11 +3,10 @@
 // U1. It starts with a prefetch of one and widens at the first message that is beyond suspicion: never delivered before,
 //     and not split off a batch (post.ts). Mail that kills processes comes back first: so it is alone in hand when it
 //     does, and its neighbours are not counted as suspects. At the first item of a split batch it is narrow again.
-// U2. Where mail of a lost link is to come back to this very process, and to no other, it starts wide: what it had in hand did not kill it,
-//     and the feed puts it in order again (feed.ts, F3).
-//     So does one that keeps the order over fail-overs: a quorum queue puts what comes back behind what came back earlier and
-//     still waits, so whoever takes over has to take all of that, or would return it in another order. There the first
-//     delivery alone is suspect (intake.ts).
+// U2. Where mail of a lost link is to come back to this very process, and to no other, it starts wide: what it had in hand
+//     did not kill it, and the feed puts it in order again (feed.ts, F3). So does one that keeps the order over fail-overs:
+//     a quorum queue puts what comes back behind what came back earlier and still waits, so whoever takes over has to take
+//     all of that, or would return it in another order. There the first delivery alone is suspect (intake.ts, I1).
 // U3. An actor is reached once its key is bound: on a new link before the queue is consumed, at once if it comes later.
 // U4. The queue of a `single` clique is consumed only from `take` to `release` or the end of the link: by its leader, on a
 //     channel of its own, so that all it holds goes back in one step. And only once the leader before has let go of it, or
@@ -163,9 +162,7 @@ export class Subscription implements LinkUser {
     const channel = this.#channel
     if (channel === undefined) return Effect.void
     this.#subscriber.ackDone()
-    this.#channel = undefined
-    this.#consumer = undefined
-    this.#resizing = false
+    this.#forget()
     return Effect.andThen(
       Effect.ignore(channel.close),
       Effect.sync(() => this.#subscriber.lost()),
@@ -174,10 +171,14 @@ export class Subscription implements LinkUser {
 
   #lose(): void {
     this.#link = undefined
+    this.#forget()
+    this.#subscriber.lost()
+  }
+
+  #forget(): void {
     this.#channel = undefined
     this.#consumer = undefined
     this.#resizing = false
-    this.#subscriber.lost()
   }
 
   /** Batches that the broker hands out before one is acked. */
