@@ -3,8 +3,8 @@
 // 1. Who leads is what the store was told last; the runtime under test is not asked.
 // 2. A name is given once: a process that is started for one that died is somebody else.
 
+import { type Network, openNetwork } from "../scripts/broker/index.ts"
 import { now } from "./clock.ts"
-import { type Network, openNetwork } from "./network.ts"
 import type { Scene } from "./scene.ts"
 import { withHeartbeat } from "./scene.ts"
 import type { Leadership } from "./store.ts"

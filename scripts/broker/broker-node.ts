@@ -31,4 +31,6 @@ export interface NodeOptions {
   readonly dir?: string
   /** More lines for rabbitmq.conf. */
   readonly config?: string
+  /** Plugins that are on from the start, such as `rabbitmq_event_exchange`. */
+  readonly plugins?: readonly string[]
 }

@@ -13,6 +13,9 @@ import type { Compose } from "./source.ts"
 
 const composeFile = fileURLToPath(new URL("../../docker-compose.yml", import.meta.url))
 
+/** What the image has on. */
+const imagePlugins = ["rabbitmq_management", "rabbitmq_prometheus"]
+
 /** True when a Docker engine answers and knows compose. */
 export const dockerAnswers = async (): Promise<boolean> => {
   const ask = (...args: string[]) => command("docker", args, { timeout: 5_000 })
@@ -29,7 +32,13 @@ export const startComposeNode = async (source: Compose, options: NodeOptions): P
   const project = `warren-${process.pid}-${port}`
   const dir = await mkdtemp(join(tmpdir(), "warren-compose-"))
   await writeFile(join(dir, "more.conf"), `${options.config ?? ""}\n`, { mode: 0o644 })
-  const override = { services: { rabbitmq: { volumes: [`${dir}/more.conf:/etc/rabbitmq/conf.d/90-more.conf:ro`] } } }
+  const plugins = [...imagePlugins, ...(options.plugins ?? [])]
+  await writeFile(join(dir, "enabled_plugins"), `[${plugins.join(",")}].\n`, { mode: 0o644 })
+  const volumes = [
+    `${dir}/more.conf:/etc/rabbitmq/conf.d/90-more.conf:ro`,
+    `${dir}/enabled_plugins:/etc/rabbitmq/enabled_plugins:ro`,
+  ]
+  const override = { services: { rabbitmq: { volumes } } }
   await writeFile(join(dir, "override.json"), JSON.stringify(override))
 
   const flags = [

@@ -62,12 +62,13 @@ const environment = (path: readonly string[], { dir, home, port, epmdPort, distP
   RABBITMQ_CTL_ERL_ARGS: loopback,
 })
 
-const writeConfiguration = async ({ dir, home, port }: Layout, more: string): Promise<void> => {
+const writeConfiguration = async ({ dir, home, port }: Layout, options: NodeOptions): Promise<void> => {
+  const { config = "", plugins = [] } = options
   await mkdir(dir, { recursive: true })
   await mkdir(home, { recursive: true })
-  await writeFile(join(dir, "rabbitmq.conf"), `listeners.tcp.1 = 127.0.0.1:${port}\n${more}\n`)
+  await writeFile(join(dir, "rabbitmq.conf"), `listeners.tcp.1 = 127.0.0.1:${port}\n${config}\n`)
   await writeFile(join(dir, "advanced.config"), "[].\n")
-  await writeFile(join(dir, "enabled_plugins"), "[].\n")
+  await writeFile(join(dir, "enabled_plugins"), `[${plugins.join(",")}].\n`)
 }
 
 /** What the nodes of one cluster share: a home, for the cookie in it, and an epmd that somebody else runs. */
@@ -95,7 +96,7 @@ export const startErlangNode = async (
   const { sbin, path } = programs(source)
   const env = environment(path, layout)
   const output = join(dir, "output.log")
-  await writeConfiguration(layout, options.config ?? "")
+  await writeConfiguration(layout, options)
 
   let server: Group | undefined
   let epmd: Group | undefined

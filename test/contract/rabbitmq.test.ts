@@ -1,36 +1,24 @@
-// The broker contract on a real RabbitMQ, through a proxy that can cut; and what only a network can do to it.
+// The broker contract on a real RabbitMQ, over a network that can be cut; and what only a network can do to it.
 
 import { once } from "node:events"
 import { type AddressInfo, createServer, type Server } from "node:net"
 import { Effect } from "effect"
 import { afterEach, describe, expect, it } from "vitest"
-import { brokerOfThisRun, controllable, startNode } from "../../scripts/broker/index.ts"
+import { brokerOfThisRun, controllable, type Network, openNetwork, startNode } from "../../scripts/broker/index.ts"
 import { Broker } from "../../src/broker/broker.ts"
 import { LinkLost, NotFound, Refused } from "../../src/broker/errors.ts"
 import { RabbitMq, type RabbitMqOptions } from "../../src/broker/rabbitmq/rabbitmq.ts"
 import { eventually, listen, send } from "./bench.ts"
 import { contract, type Rig } from "./contract.ts"
-import { openProxy, type Proxy } from "./proxy.ts"
 
-const brokerUrl = (): URL => {
+const brokerUrl = (): string => {
   const text = process.env.WARREN_TEST_AMQP_URL
   if (text === undefined || text === "") {
     throw new Error(
       "WARREN_TEST_AMQP_URL is not set: give the URL of a RabbitMQ for tests, e.g. amqp://guest:guest@127.0.0.1:5672",
     )
   }
-  return new URL(text)
-}
-
-const through = async (
-  change: (url: URL) => void = () => {},
-  url: URL = brokerUrl(),
-): Promise<{ proxy: Proxy; url: string }> => {
-  const proxy = await openProxy({ hostname: url.hostname, port: Number(url.port || 5672) })
-  url.hostname = "127.0.0.1"
-  url.port = String(proxy.port)
-  change(url)
-  return { proxy, url: url.href }
+  return text
 }
 
 /** A broker that was given by its URL is nobody's to hurt: there the alarm is not tested. */
@@ -38,13 +26,13 @@ const { source } = brokerOfThisRun()
 
 const makeRig = async (): Promise<Rig> => {
   const node = controllable(source) ? await startNode(source) : undefined
-  const { proxy, url } = await through(() => {}, node === undefined ? brokerUrl() : new URL(node.url))
+  const network = await openNetwork(node?.url ?? brokerUrl())
   return {
-    broker: RabbitMq.layer(url),
-    cut: proxy.cut,
+    broker: RabbitMq.layer(network.url),
+    cut: network.cut,
     alarm: node === undefined ? undefined : { raise: () => node.blockByMemory(), lift: () => node.unblock() },
     close: async () => {
-      await proxy.close()
+      await network[Symbol.asyncDispose]()
       await node?.[Symbol.asyncDispose]()
     },
   }
@@ -53,10 +41,10 @@ const makeRig = async (): Promise<Rig> => {
 contract("RabbitMQ", makeRig, { alarm: controllable(source) })
 
 describe("RabbitMQ over a network", () => {
-  const proxies: Array<Proxy> = []
+  const networks: Array<Network> = []
   const servers: Array<Server> = []
   afterEach(async () => {
-    for (const proxy of proxies.splice(0)) await proxy.close()
+    for (const network of networks.splice(0)) await network[Symbol.asyncDispose]()
     for (const server of servers.splice(0)) server.close()
   })
 
@@ -68,10 +56,12 @@ describe("RabbitMQ over a network", () => {
     return (server.address() as AddressInfo).port
   }
 
-  const url = async (change?: (url: URL) => void): Promise<string> => {
-    const opened = await through(change)
-    proxies.push(opened.proxy)
-    return opened.url
+  const url = async (change: (url: URL) => void = () => {}): Promise<string> => {
+    const network = await openNetwork(brokerUrl())
+    networks.push(network)
+    const url = new URL(network.url)
+    change(url)
+    return url.href
   }
   const connect = Effect.flatMap(Broker, (broker) => broker.connect)
   const run = <A>(options: string | RabbitMqOptions, work: Effect.Effect<A, unknown, Broker>): Promise<A> =>
@@ -107,7 +97,7 @@ describe("RabbitMQ over a network", () => {
   it("is worth a retry when nobody listens, when the name is unknown, and when the peer says nothing", async () => {
     const at = await url()
     const closed = new URL(at)
-    await proxies.pop()!.close()
+    await networks.pop()![Symbol.asyncDispose]()
     const unknown = new URL(at)
     unknown.hostname = "no-such-host.invalid"
     const mute = new URL(at)
@@ -134,7 +124,7 @@ describe("RabbitMQ over a network", () => {
       { url: at, heartbeat: 1 },
       Effect.gen(function* () {
         const link = yield* connect
-        proxies[0]!.blackhole(true)
+        networks[0]!.silence(true)
         const since = performance.now()
         const lost = yield* Effect.flip(link.lost).pipe(Effect.timeout(6000))
         expect(lost).toBeInstanceOf(LinkLost)
@@ -152,14 +142,14 @@ describe("RabbitMQ over a network", () => {
         const link = yield* connect
         const name = `warren-contract.timeout.${Date.now()}`
         yield* link.declareQueue({ name, type: "classic" })
-        proxies[0]!.blackhole(true)
+        networks[0]!.silence(true)
         const failures: Array<unknown> = []
         for (let n = 0; n < 3; n++) {
           link.publish({ exchange: "", routingKey: name, body: Buffer.from("x") }, (failure) => failures.push(failure))
         }
         yield* eventually("three time-outs", () => failures.length === 3)
         expect(failures.map((failure) => (failure as { _tag: string })._tag)).toEqual(Array(3).fill("ConfirmTimedOut"))
-        proxies[0]!.blackhole(false)
+        networks[0]!.silence(false)
         yield* send(link, name, "y")
         expect(failures).toHaveLength(3)
         yield* link.deleteQueue(name)
@@ -212,7 +202,7 @@ describe("RabbitMQ over a network", () => {
         yield* link.declareQueue({ name, type: "classic", expires: 1000 })
         const channel = yield* link.openChannel
         const inbox = yield* listen(channel, name, 1)
-        proxies[0]!.blackhole(true)
+        networks[0]!.silence(true)
         const failure = yield* Effect.flip(channel.close).pipe(Effect.timeout(1500))
         expect(failure).toBeInstanceOf(LinkLost)
         expect(failure.message).toContain("close a channel")
@@ -231,7 +221,7 @@ describe("RabbitMQ over a network", () => {
         const link = yield* connect
         const name = `warren-contract.close.${Date.now()}`
         yield* link.declareQueue({ name, type: "classic", expires: 1000 })
-        proxies[0]!.blackhole(true)
+        networks[0]!.silence(true)
         return performance.now()
       }).pipe(Effect.scoped),
     )
@@ -239,7 +229,7 @@ describe("RabbitMQ over a network", () => {
   })
 
   it("leaves nothing open when it is interrupted while it connects", async () => {
-    const at = brokerUrl()
+    const at = new URL(brokerUrl())
     at.hostname = "127.0.0.1"
     at.port = String(await silentPort())
     const since = performance.now()

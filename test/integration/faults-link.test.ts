@@ -2,10 +2,9 @@
 
 import { setTimeout as delay } from "node:timers/promises"
 import { afterEach, describe, expect, it } from "vitest"
-import { brokerOfThisRun } from "../../scripts/broker/index.ts"
+import { brokerOfThisRun, type Network, openNetwork } from "../../scripts/broker/index.ts"
 import { type ActorOptions, ActorSystem, AskError, actor, child, supervisor } from "../../src/index.ts"
 import { names } from "../../src/wire/names.ts"
-import { openProxy, type Proxy } from "../contract/proxy.ts"
 import { eventually } from "./eventually.ts"
 import { Work } from "./fixtures/work.ts"
 import { openSideLink } from "./side-link.ts"
@@ -17,8 +16,8 @@ const upTo = (count: number): ReadonlyArray<number> => Array.from({ length: coun
 /** A caller and a callee, each with a network of its own. */
 interface Pair {
   readonly caller: ActorSystem
-  readonly callerNet: Proxy
-  readonly calleeNet: Proxy
+  readonly callerNet: Network
+  readonly calleeNet: Network
   readonly callee: ActorSystem
   /** What the handler has begun, in order. */
   readonly begun: ReadonlyArray<number>
@@ -29,12 +28,11 @@ interface Pair {
 
 /** @param work ms that an item takes. */
 const openPair = async (id: string, work: number, options: ActorOptions = {}): Promise<Pair> => {
-  const nets: Array<Proxy> = []
+  const nets: Array<Network> = []
   const url = async () => {
-    const to = new URL(run.url)
-    const net = await openProxy({ hostname: to.hostname, port: Number(to.port || 5672) })
+    const net = await openNetwork(run.url)
     nets.push(net)
-    return Object.assign(to, { hostname: "127.0.0.1", port: String(net.port), search: "?heartbeat=1" }).href
+    return Object.assign(new URL(net.url), { search: "?heartbeat=1" }).href
   }
   const begun: Array<number> = []
   let cells = 0
@@ -52,7 +50,7 @@ const openPair = async (id: string, work: number, options: ActorOptions = {}): P
   const close = async () => {
     await caller.stop()
     await callee.stop()
-    for (const net of nets) await net.close()
+    for (const net of nets) await net[Symbol.asyncDispose]()
     const side = await openSideLink(run.url)
     await side.deleteQueue(names(prefix).mailbox({ domain: "acme", type: "work", id, major: 1 }))
     await side.deleteQueue(names(prefix).sharedMailbox("acme", "shared"))
@@ -103,8 +101,8 @@ describe("asks over a network that fails", () => {
     const { echo } = pair.caller.ref(Work, "silent")
     const asks = upTo(50).map((n) => echo(n, { timeout: "20 seconds" }))
     await eventually("some are handled", () => pair.begun.length > 10)
-    pair.callerNet.blackhole(true)
-    pair.calleeNet.blackhole(true)
+    pair.callerNet.stall()
+    pair.calleeNet.stall()
     expect(await Promise.all(asks)).toEqual(upTo(50))
     expect(pair.cells()).toBe(1)
   })
@@ -133,7 +131,7 @@ describe("asks over a network that fails", () => {
   it("(4) wait for the link up to their deadline when there is none, and fail then", async () => {
     pair = await openPair("gone", 0)
     const { echo } = pair.caller.ref(Work, "gone")
-    await pair.callerNet.close()
+    await pair.callerNet[Symbol.asyncDispose]()
     const began = performance.now()
     const outcome = await echo.outcome(1, { timeout: 500 })
     expect(!outcome.ok && outcome.error instanceof AskError && outcome.error.reason._tag).toMatch(
