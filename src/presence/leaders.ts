@@ -3,17 +3,9 @@
 
 import type { Node } from "../messaging/node.ts"
 import { majorOf } from "../wire/beat.ts"
-import { Alarm, elapsed } from "./alarm.ts"
+import { Alarm } from "./alarm.ts"
 import type { Transition } from "./listed.ts"
 import type { Lookout } from "./lookout.ts"
-
-export interface LeaderSeen {
-  readonly epoch: number
-  /** The id of the leader's node. */
-  readonly node: string
-  /** When it was last heard of, ms since the epoch by this node's clock. */
-  readonly at: number
-}
 
 /** ms before somebody counts as gone who was not there from the beginning: a beat may be on its way. */
 const grace = 100
@@ -25,22 +17,6 @@ export class Leaders {
   constructor(node: Node, lookout: Lookout) {
     this.#node = node
     this.#lookout = lookout
-  }
-
-  /** The largest epoch that a living leader of the address shows. */
-  leaderOf(address: string, major: number): LeaderSeen | undefined {
-    const wall = this.#node.now() - elapsed(this.#node.clock)
-    let leader: LeaderSeen | undefined
-    for (const { beat, heard, standing } of this.#lookout.view.nodes.values()) {
-      if (standing === "gone") continue
-      for (const member of beat.members) {
-        if (member.role !== "leader" || member.address !== address || majorOf(member) !== major) continue
-        if (leader === undefined || member.epoch > leader.epoch) {
-          leader = { epoch: member.epoch, node: beat.node, at: wall + heard }
-        }
-      }
-    }
-    return leader
   }
 
   /** Calls whenever a beat shows a leader of the address, until the result is called. */

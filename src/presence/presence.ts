@@ -6,7 +6,7 @@ import type { BrokerError } from "../broker/errors.ts"
 import type { Node } from "../messaging/node.ts"
 import { type MemberReport, maxInterval, minInterval } from "../wire/beat.ts"
 import { Beacon } from "./beacon.ts"
-import { type LeaderSeen, Leaders } from "./leaders.ts"
+import { Leaders } from "./leaders.ts"
 import { Lookout } from "./lookout.ts"
 import { type Registry, registry } from "./registry.ts"
 
@@ -64,16 +64,6 @@ export class Presence {
   /** Keeps watching the other nodes; the result lets go. */
   follow(): () => void {
     return this.#lookout.hold()
-  }
-
-  /**
-   * The largest epoch that a living leader of the address shows, as far as the other nodes are watched (`follow`).
-   *
-   * @param address `domain/type/id`.
-   * @param major the major version of its protocol.
-   */
-  leaderOf(address: string, major: number): LeaderSeen | undefined {
-    return this.#leaders.leaderOf(address, major)
   }
 
   /** Calls whenever a beat shows a leader of the address. Watches the other nodes until the result is called. */
