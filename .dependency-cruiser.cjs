@@ -7,7 +7,7 @@ const layers = [
   ["protocol"],
   ["wire", "broker", "supervision", "charts"],
   ["messaging"],
-  ["presence", "clique"],
+  ["presence", "clique", "streams", "events", "actions", "reminders"],
   ["actor"],
   ["system"],
   ["cli", "launch", "codegen", "observe"],

@@ -1,4 +1,5 @@
-// What the suite asks of everybody who takes part: a server and a client for asks, and if they can, for stored tells.
+// What the suite asks of everybody who takes part: a server and a client for asks, and if they can, for stored tells and
+// for events and streams.
 //
 // Both run in a process of their own. A contender gets its best settings, and says in `settings` which those are.
 
@@ -46,6 +47,17 @@ export interface TellClient {
   readonly stop: () => Promise<void>
 }
 
+export interface EventClient {
+  /** Resolves when the broker has it for all who listen. */
+  readonly emit: (payload: Payload) => Promise<unknown>
+  readonly stop: () => Promise<void>
+}
+
+/** It sends until it is stopped. */
+export interface ItemClient {
+  readonly stop: () => Promise<void>
+}
+
 export interface Contender {
   /** As in the tables. */
   readonly name: string
@@ -57,6 +69,13 @@ export interface Contender {
   /** A quorum queue, persistent, confirmed, acked after handling; `handled` is called for each. */
   readonly serveTells?: (place: Place, handled: () => void) => Promise<AskServer>
   readonly tellClient?: (place: Place) => Promise<TellClient>
+  /** So many subscribers, each of which gets every event; `handled` is called for each of theirs. */
+  readonly serveEvents?: (place: Place, subscribers: number, handled: () => void) => Promise<AskServer>
+  readonly eventClient?: (place: Place) => Promise<EventClient>
+  /** Takes small payloads one after the other, as fast as they come; `handled` is called for each. */
+  readonly serveItems?: (place: Place, handled: () => void) => Promise<AskServer>
+  /** Sends them without end, but never faster than they are taken. */
+  readonly itemClient?: (place: Place) => Promise<ItemClient>
 }
 
 let handled = 0

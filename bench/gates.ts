@@ -113,6 +113,22 @@ export const gates: readonly Gate[] = [
     aims: [ratio(tuned, 20)],
   },
   {
+    text: "event to 10 subscribers in one process",
+    case: "broadcast",
+    groups: ["transient"],
+    level: 1000,
+    must: [ratio(tuned, 3)],
+    aims: [ratio(tuned, 10)],
+  },
+  {
+    text: "stream of 32 B",
+    case: "stream",
+    groups: ["transient"],
+    level: 1,
+    must: [least("rate", 100_000), ratio(tuned, 8)],
+    aims: [ratio(tuned, 20)],
+  },
+  {
     text: "open loop, 10,000 asks/s",
     case: "open",
     groups: both,

@@ -70,6 +70,14 @@ const setUp = async (contender: string, job: Loops, place: Place, client: Worker
     await servers[0]!.call("serveTells", { contender, place })
     return client.call("connectForTells", { contender, place })
   }
+  if (job.kind === "events") {
+    await servers[0]!.call("serveEvents", { contender, place, subscribers: job.subscribers })
+    return client.call("connectForEvents", { contender, place })
+  }
+  if (job.kind === "items") {
+    await servers[0]!.call("serveItems", { contender, place })
+    return client.call("connectForItems", { contender, place })
+  }
   await Promise.all(servers.map((server) => server.call("serveAsks", { contender, load: job.load, place }, 120_000)))
   return client.call("connectForAsks", { contender, load: job.load, place })
 }
@@ -94,8 +102,12 @@ const levels = async (bench: Bench, job: Loops, stay: Stay): Promise<ReadonlyArr
       return [() => watch(bench, stay, "asks", rate, () => client.call("open", { rate, ms: long }))]
     }
     case "tells":
+    case "events":
       await closed(job.inFlight, warmUp)()
       return [() => watch(bench, stay, "tells", job.inFlight, closed(job.inFlight, usual))]
+    case "items":
+      await closed(1, warmUp)()
+      return [() => watch(bench, stay, "tells", 1, closed(1, usual))]
   }
 }
 

@@ -17,7 +17,7 @@ export interface Usage {
   readonly rss: number
   /** Seconds in which its event loop had something to do. */
   readonly busySeconds: number
-  /** Asks or tells. */
+  /** Asks, tells, items, or events by each of their subscribers. */
   readonly handled: number
 }
 
@@ -34,6 +34,10 @@ export interface Operations {
   readonly serveTells: (input: { contender: string; place: Place }) => Promise<Introduction>
   readonly connectForAsks: (input: { contender: string; load: AskLoad; place: Place }) => Promise<Introduction>
   readonly connectForTells: (input: { contender: string; place: Place }) => Promise<Introduction>
+  readonly serveEvents: (input: { contender: string; place: Place; subscribers: number }) => Promise<Introduction>
+  readonly connectForEvents: (input: { contender: string; place: Place }) => Promise<Introduction>
+  readonly serveItems: (input: { contender: string; place: Place }) => Promise<Introduction>
+  readonly connectForItems: (input: { contender: string; place: Place }) => Promise<Introduction>
   readonly closed: (input: { callers: number; ms: number }) => Promise<Measured>
   readonly open: (input: { rate: number; ms: number }) => Promise<Measured>
   readonly usage: (input: Record<string, never>) => Promise<Usage>

@@ -41,6 +41,10 @@ export type Job =
   | { readonly kind: "open"; readonly load: AskLoad; readonly rate: number }
   /** So many tells that are not confirmed yet at a time. */
   | { readonly kind: "tells"; readonly inFlight: number }
+  /** So many events that are not confirmed yet at a time, for so many subscribers in one process. */
+  | { readonly kind: "events"; readonly inFlight: number; readonly subscribers: number }
+  /** A stream of small payloads, as many as will go. */
+  | { readonly kind: "items" }
   | {
       readonly kind: "start"
       readonly what: "transient" | "durable" | "children"
@@ -191,6 +195,8 @@ export const estimate = ({ job }: Entry, times: Times): number => {
     case "open":
       return start + times.warmUp + times.long
     case "tells":
+    case "events":
+    case "items":
       return start + times.warmUp + times.measure
     case "start":
       return job.actors.reduce((sum, actors) => sum + start + actors * (job.what === "durable" ? 15 : 3), 0)

@@ -1,7 +1,7 @@
 // One process of a measurement, a server or a client: does what its parent tells it by IPC, one thing after the other.
 
 import { performance } from "node:perf_hooks"
-import type { AskClient, AskServer, TellClient } from "./contender.ts"
+import type { AskClient, AskServer, EventClient, ItemClient, TellClient } from "./contender.ts"
 import { handledSoFar } from "./contender.ts"
 import { loadContender } from "./contenders/index.ts"
 import { closedLoop, type Loop, openLoop } from "./loops.ts"
@@ -9,10 +9,10 @@ import type { Answer, Measured, Operations, Request, Usage } from "./operations.
 import { payloadOf } from "./payload.ts"
 
 let server: AskServer | undefined
-let client: AskClient | TellClient | undefined
+let client: AskClient | TellClient | EventClient | ItemClient | undefined
 /** What the client does again and again. */
 let call: (caller: number) => Promise<unknown> = () => Promise.reject(new Error("not connected"))
-let tellsHandled = 0
+let counted = 0
 let loop: Loop | undefined
 
 const usage = (): Usage => {
@@ -22,7 +22,7 @@ const usage = (): Usage => {
     cpuSeconds: (user + system) / 1e6,
     rss: process.memoryUsage.rss(),
     busySeconds: performance.eventLoopUtilization().active / 1000,
-    handled: handledSoFar() + tellsHandled,
+    handled: handledSoFar() + counted,
   }
 }
 
@@ -40,6 +40,10 @@ const offers = <A>(name: string, part: A | undefined): A => {
   return part
 }
 
+const count = (): void => {
+  counted += 1
+}
+
 const operations: Operations = {
   serveAsks: async ({ contender, load, place }) => {
     const { name, settings, serveAsks } = await loadContender(contender)
@@ -48,9 +52,12 @@ const operations: Operations = {
   },
   serveTells: async ({ contender, place }) => {
     const { name, settings, serveTells } = await loadContender(contender)
-    server = await offers(name, serveTells)(place, () => {
-      tellsHandled += 1
-    })
+    server = await offers(name, serveTells)(place, count)
+    return { name, settings }
+  },
+  serveEvents: async ({ contender, place, subscribers }) => {
+    const { name, settings, serveEvents } = await loadContender(contender)
+    server = await offers(name, serveEvents)(place, subscribers, count)
     return { name, settings }
   },
   connectForAsks: async ({ contender, load, place }) => {
@@ -71,6 +78,25 @@ const operations: Operations = {
     client = tells
     const payload = payloadOf(32, 1)
     call = () => tells.tell(payload)
+    return { name, settings }
+  },
+  connectForEvents: async ({ contender, place }) => {
+    const { name, settings, eventClient } = await loadContender(contender)
+    const events = await offers(name, eventClient)(place)
+    client = events
+    const payload = payloadOf(32, 1)
+    call = () => events.emit(payload)
+    return { name, settings }
+  },
+  serveItems: async ({ contender, place }) => {
+    const { name, settings, serveItems } = await loadContender(contender)
+    server = await offers(name, serveItems)(place, count)
+    return { name, settings }
+  },
+  connectForItems: async ({ contender, place }) => {
+    const { name, settings, itemClient } = await loadContender(contender)
+    client = await offers(name, itemClient)(place)
+    call = () => new Promise((resolve) => setTimeout(resolve, 10)) // it flows by itself
     return { name, settings }
   },
   closed: ({ callers, ms }) => measure(() => closedLoop(call, callers, ms)),

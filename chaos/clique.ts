@@ -23,6 +23,8 @@ export interface CliqueOptions {
   readonly networks?: boolean
   /** ms between two beats. */
   readonly interval?: number
+  /** Whether each member has an actor with a transient mailbox beside it, with its name as the id. Default false. */
+  readonly beside?: boolean
 }
 
 export interface Member {
@@ -72,7 +74,7 @@ export class Clique {
   }
 
   async #add(): Promise<void> {
-    const { urls, heartbeat, work = 0, networks = false, interval } = this.#options
+    const { urls, heartbeat, work = 0, networks = false, interval, beside = false } = this.#options
     const name = `m${++this.#names}`
     const network = networks ? this.#scene.own(await openNetwork(urls[0]!)) : undefined
     const worker = this.#scene.worker()
@@ -88,7 +90,8 @@ export class Clique {
       prefix: this.#scene.prefix,
       ...(interval !== undefined && { interval }),
     }
-    await worker.call("join", { place, member: name, id, store: this.#scene.storePort, work })
+    const store = this.#scene.storePort
+    await worker.call("join", { place, member: name, id, store, work, ...(beside && { beside: name }) })
     member.joined = true
     member.usable = true
   }
@@ -164,7 +167,7 @@ export class Clique {
 /** A process that calls the clique, by a network of its own if `networks`. */
 export const startSender = async (
   scene: Scene,
-  { urls, heartbeat, networks = false, interval }: Omit<CliqueOptions, "size" | "work">,
+  { urls, heartbeat, networks = false, interval }: Omit<CliqueOptions, "size" | "work" | "beside">,
 ): Promise<{ readonly worker: Worker; readonly network: Network | undefined }> => {
   const network = networks ? scene.own(await openNetwork(urls[0]!)) : undefined
   const worker = scene.worker()

@@ -19,6 +19,8 @@ export interface MemberInput {
   readonly store: number
   /** ms that a handler takes before it writes. */
   readonly work: number
+  /** Id of an actor with a transient mailbox that runs beside it. */
+  readonly beside?: string
 }
 
 export interface Asked {

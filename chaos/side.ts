@@ -2,9 +2,12 @@
 
 import { setTimeout as delay } from "node:timers/promises"
 import { Connection } from "rabbitmq-client"
+import type { QueueSpec } from "../src/broker/broker.ts"
+import { queueArguments } from "../src/broker/rabbitmq/topology.ts"
 import { names } from "../src/wire/names.ts"
 
 export interface Side extends AsyncDisposable {
+  readonly declare: (queue: QueueSpec) => Promise<void>
   readonly purge: (queue: string) => Promise<void>
   readonly remove: (queue: string) => Promise<void>
   /** Messages that are ready; 0 when there is no such queue. */
@@ -39,6 +42,8 @@ export const openSide = async (url: string): Promise<Side> => {
     }
   }
   return {
+    declare: async (spec) =>
+      void (await connection.queueDeclare({ queue: spec.name, durable: true, arguments: queueArguments(spec) })),
     purge: async (queue) => void (await connection.queuePurge(queue)),
     remove: async (queue) => void (await connection.queueDelete(queue)),
     ready: (queue) =>

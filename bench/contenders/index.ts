@@ -9,6 +9,7 @@ const only = ({ contenders }: { readonly contenders: readonly Contender[] }): Co
 const loads: Readonly<Record<string, Load>> = {
   warren: async () => (await import("./warren.ts")).plain,
   "warren-compact": async () => (await import("./warren.ts")).compact,
+  "warren-plain-events": async () => (await import("./warren.ts")).plainEvents,
   "warren-own": async () => (await import("./warren.ts")).ownQueues,
   "warren-promise": async () => (await import("./warren.ts")).promises,
   "warren-effect": async () => (await import("./warren.ts")).effects,

@@ -4,14 +4,24 @@
 // 2. A client's first call goes alone: calls that arrive while it sets itself up break its channel.
 
 import { Connection, type ConnectionOptions, type ConsumerProps } from "rabbitmq-client"
-import type { AskClient, AskLoad, AskServer, Contender, Durability, Place, TellClient } from "../contender.ts"
+import type {
+  AskClient,
+  AskLoad,
+  AskServer,
+  Contender,
+  Durability,
+  EventClient,
+  ItemClient,
+  Place,
+  TellClient,
+} from "../contender.ts"
 import { working } from "../contender.ts"
 import { payloadOf } from "../payload.ts"
 
 /** What distinguishes the tuned contender from the one that takes what the library gives. */
 interface Tuning {
   readonly connection: ConnectionOptions
-  readonly consumer: Pick<ConsumerProps, "qos" | "concurrency">
+  readonly consumer: Pick<ConsumerProps, "qos" | "concurrency" | "noAck">
 }
 
 const tuned: Tuning = {
@@ -114,15 +124,91 @@ const tellClient = async (place: Place): Promise<TellClient> => {
   }
 }
 
+const eventExchange = (place: Place): string => `${place.prefix}-events`
+
+/** A queue for each, without acks: the most that ten queues can do. */
+const serveEvents = async (place: Place, subscribers: number, handled: () => void): Promise<AskServer> => {
+  const connection = await open(tuned, place)
+  const exchange = eventExchange(place)
+  const consumers = Array.from({ length: subscribers }, (_, each) => {
+    const queue = `${place.prefix}-events-${each}`
+    return connection.createConsumer(
+      {
+        queue,
+        queueOptions: queueOptions.transient,
+        exchanges: [{ exchange, type: "topic", autoDelete: true }],
+        queueBindings: [{ queue, exchange, routingKey: "ticker.0.ticked.#" }],
+        noAck: true,
+        concurrency: Number.POSITIVE_INFINITY,
+      },
+      () => handled(),
+    )
+  })
+  await Promise.all(consumers.map((consumer) => new Promise((resolve) => consumer.once("ready", resolve))))
+  return {
+    stop: async () => {
+      await Promise.all(consumers.map((consumer) => consumer.close()))
+      await connection.close()
+    },
+  }
+}
+
+const eventClient = async (place: Place): Promise<EventClient> => {
+  const connection = await open(tuned, place)
+  const publisher = connection.createPublisher({ confirm: true })
+  const target = { exchange: eventExchange(place), routingKey: "ticker.0.ticked" }
+  return {
+    emit: (payload) => publisher.send(target, payload),
+    stop: async () => {
+      await publisher.close()
+      await connection.close()
+    },
+  }
+}
+
+const itemQueue = (place: Place): string => `${place.prefix}-items`
+
+const serveItems = (place: Place, handled: () => void): Promise<AskServer> =>
+  serve({ ...tuned, consumer: { ...tuned.consumer, noAck: true } }, place, "transient", [itemQueue(place)], () =>
+    handled(),
+  )
+
+/** Messages on their way that are not confirmed: what is sent without confirms piles up at the broker. */
+const inFlight = 1000
+
+const itemClient = async (place: Place): Promise<ItemClient> => {
+  const connection = await open(tuned, place)
+  const publisher = connection.createPublisher({ confirm: true })
+  let running = true
+  const send = async () => {
+    const payload = payloadOf(32, 1)
+    while (running) await publisher.send(itemQueue(place), payload)
+  }
+  const sending = Promise.all(Array.from({ length: inFlight }, send))
+  return {
+    stop: async () => {
+      running = false
+      await sending
+      await publisher.close()
+      await connection.close()
+    },
+  }
+}
+
 export const tunedClient: Contender = {
   name: "rabbitmq-client, tuned",
   settings:
     "`noDelay`, frames of 128 KiB; `createRPCClient()` without confirms; consumers with a prefetch of 1,000 and " +
-    "unlimited concurrency; tells by a Publisher with `confirm: true`; many actors are one consumer on one queue each.",
+    "unlimited concurrency; tells and events by a Publisher with `confirm: true`; many actors are one consumer on one queue " +
+    "each, and so are the subscribers of an event, without acks; a stream is a message per item, confirmed and without acks.",
   serveAsks: serveAsks(tuned),
   askClient: askClient(tuned),
   serveTells,
   tellClient,
+  serveEvents,
+  eventClient,
+  serveItems,
+  itemClient,
 }
 
 export const defaultClient: Contender = {

@@ -13,14 +13,16 @@ import {
   ask,
   child,
   type EventsOf,
+  event,
   machine,
   protocol,
+  stream,
   supervisor,
   type Tree,
   tell,
 } from "warren"
 import { assign, setup } from "xstate"
-import type { AskLoad, AskServer, Contender, Payload, Place, TellClient } from "../contender.ts"
+import type { AskLoad, AskServer, Contender, EventClient, Payload, Place, TellClient } from "../contender.ts"
 import { working } from "../contender.ts"
 
 const Small = Schema.Struct({ id: Schema.Number, name: Schema.String })
@@ -117,6 +119,75 @@ const tellClient = async (place: Place): Promise<TellClient> => {
   return { tell: (payload) => notes.note(payload), stop: () => system.stop() }
 }
 
+const Ticker = protocol("ticker", "1.0.0", {
+  ticked: event(Small),
+  plainly: event(Small, { plain: true }),
+})
+
+const serveEvents =
+  (name: "ticked" | "plainly"): NonNullable<Contender["serveEvents"]> =>
+  async (place, subscribers, handled) => {
+    const system = await systemOf(place)
+    for (let each = 0; each < subscribers; each++) {
+      const loop = await system.ref(Ticker, "0")[name]({ buffer: 100_000 }).open()
+      void (async () => {
+        for await (const _ of loop) handled()
+      })()
+    }
+    return { stop: () => system.stop() }
+  }
+
+const eventClient =
+  (name: "ticked" | "plainly") =>
+  async (place: Place): Promise<EventClient> => {
+    const system = await systemOf(place)
+    let emit: (payload: Payload) => Promise<void> = () => Promise.reject(new Error("it has not started"))
+    const ticker = actor(Ticker, (self) => {
+      emit = (payload) => self.emit(name, payload)
+      return {}
+    })
+    await system.spawn(ticker, { id: "0" })
+    return {
+      emit: (payload) => emit(payload),
+      stop: async () => {
+        await system.stop()
+        await removeMailboxes(place, "ticker", 1)
+      },
+    }
+  }
+
+const Basin = protocol("basin", "1.0.0", { pour: ask({ payload: stream(Small), reply: Schema.Number }) })
+
+const serveItems: Contender["serveItems"] = (place, handled) => {
+  const basin = actor(
+    Basin,
+    {
+      pour: async (items) => {
+        for await (const _ of items) handled()
+        return 0
+      },
+    },
+    { mailbox: "transient" },
+  )
+  return serve(place, basin, 1)
+}
+
+const itemClient: Contender["itemClient"] = async (place) => {
+  const system = await systemOf(place)
+  const end = new AbortController()
+  const drops = async function* () {
+    for (let id = 0; ; id = (id + 1) % 10) yield { id, name: "x".repeat(15) }
+  }
+  const poured = system.ref(Basin, "0").pour.outcome(drops(), { signal: end.signal })
+  return {
+    stop: async () => {
+      end.abort()
+      await poured
+      await system.stop()
+    },
+  }
+}
+
 const settings =
   "Default options, Effect schemas of all fields on both ends, deadlines and cancellation on; " +
   '`concurrency: "unbounded"` where handlers take 0 to 5 ms; many actors share a mailbox queue (`queue`).'
@@ -128,6 +199,19 @@ export const plain: Contender = {
   askClient,
   serveTells,
   tellClient,
+  serveEvents: serveEvents("ticked"),
+  eventClient: eventClient("ticked"),
+  serveItems,
+  itemClient,
+}
+
+export const plainEvents: Contender = {
+  name: "Warren, plain events",
+  settings: "As Warren; each event is an AMQP message of its own.",
+  serveAsks: (load, place) => serve(place, plainly(load), load.actors),
+  askClient,
+  serveEvents: serveEvents("plainly"),
+  eventClient: eventClient("plainly"),
 }
 
 export const compact: Contender = {

@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises"
 import { ActorSystem, actor, child, type MessageContext, type Self, supervisor } from "warren"
 import type { MemberInput } from "../operations.ts"
 import type { Verdict } from "../store.ts"
-import { Ledger } from "./messages.ts"
+import { Ledger, Unit } from "./messages.ts"
 import { settings } from "./place.ts"
 import { openStore } from "./store-client.ts"
 
@@ -24,7 +24,7 @@ const mayHaveBeenHandled = (context: MessageContext & { readonly redelivered?: b
 
 /** @param begun is told each ask that is begun while it holds */
 export const join = async (input: MemberInput, begun: (entry: number) => void): Promise<Member> => {
-  const { place, member, id, work } = input
+  const { place, member, id, work, beside } = input
   const store = await openStore(input.store)
   let holding = false
   let term = "none"
@@ -65,7 +65,9 @@ export const join = async (input: MemberInput, begun: (entry: number) => void): 
     backoff: { initial: 10, max: 100 },
     whenExhausted: { retryAfter: "1 second" },
   } as const
-  const system = await ActorSystem.start({ ...settings(place), tree: supervisor("app", spec, [child(ledger, { id })]) })
+  const unit = actor(Unit, { echo: (n: number) => n }, { mailbox: "transient" })
+  const children = [...(beside === undefined ? [] : [child(unit, { id: beside })]), child(ledger, { id })]
+  const system = await ActorSystem.start({ ...settings(place), tree: supervisor("app", spec, children) })
   return {
     hold: () => {
       holding = true

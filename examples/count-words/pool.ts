@@ -26,8 +26,7 @@ const mostTries = 60
 const pause = 500
 
 /** What asking again cannot help. */
-const isFinal = ({ reason }: AskError): boolean =>
-  reason._tag === "Rejected" || reason._tag === "Cancelled" || reason._tag === "NotYet"
+const isFinal = ({ reason }: AskError): boolean => reason._tag === "Rejected" || reason._tag === "Cancelled"
 
 export class Pool {
   readonly #workers: ReadonlyArray<Worker>

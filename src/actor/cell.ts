@@ -6,40 +6,84 @@
 
 import { Cause, Context, Effect, Exit, type Fiber } from "effect"
 import type { Job } from "../messaging/job.ts"
-import type { Receiver } from "../messaging/mailbox.ts"
+import type { Lot } from "../messaging/lot.ts"
+import type { Receiver } from "../messaging/receiver.ts"
 import { asError } from "../messaging/thrown.ts"
-import { type Compiled, type CompiledMessage, Mismatch } from "../protocol/codec.ts"
+import {
+  type CompiledAction,
+  type CompiledCall,
+  type CompiledMessage,
+  type CompiledStream,
+  Mismatch,
+} from "../protocol/codec.ts"
 import { Rejected } from "../protocol/errors.ts"
 import { JobContext } from "./context.ts"
 import { CurrentJob, runAs } from "./current.ts"
+import { Lots } from "./lots.ts"
+import { type ResultSort, resultSort } from "./result.ts"
 
 /** Handlers without their types: by the time mail is handled, the compiler has done its part. */
 export type AnyHandlers = { readonly [name: string]: (payload: unknown, context: JobContext) => unknown }
 
 export interface CellOptions {
+  /** What it speaks, for people. */
+  readonly protocol: { readonly name: string; readonly version: string }
   readonly messages: ReadonlyMap<string, CompiledMessage>
   readonly handlers: AnyHandlers
   /** The services that Effect handlers need. */
   readonly services: Context.Context<never>
+  /** A message that sends a goal. */
+  readonly submit: (job: Job, message: CompiledAction) => void
+  /** A message that opens a stream. */
+  readonly openStream: (job: Job, message: CompiledStream) => void
   /** A handler crashed, and the cell is over. Jobs that ran beside it may call it again. */
   readonly crashed: (error: unknown) => void
 }
 
 export class Cell implements Receiver {
   readonly #options: CellOptions
+  /** Undefined when every handler takes one message. */
+  readonly #lots: Lots | undefined
 
   constructor(options: CellOptions) {
     this.#options = options
+    this.#lots = Lots.of(options)
+  }
+
+  get portions(): Receiver["portions"] {
+    return this.#lots?.portions
+  }
+
+  startLot(lot: Lot): void {
+    this.#lots?.start(lot)
   }
 
   start(job: Job): void {
     const { item } = job
     const message = this.#options.messages.get(item.name)
-    if (message === undefined)
-      return job.reject(new Rejected({ why: `there is no message ${JSON.stringify(item.name)}` }))
-    if (message.kind === "later") {
-      return job.reject(new Rejected({ why: `${item.name} is ${message.what}, which this version does not carry yet` }))
+    if (message === undefined) return job.reject(this.#unknown(item.name))
+    switch (message.kind) {
+      case "action":
+        return this.#options.submit(job, message)
+      case "stream":
+        return this.#options.openStream(job, message)
+      case "event":
+        return job.reject(new Rejected({ why: `${item.name} is of kind ${message.kind}: it is no ask and no tell` }))
+      default:
+        return this.#call(job, message)
     }
+  }
+
+  /** The version tells who asks which member it was: minor versions mix in one clique. */
+  #unknown(name: string): Rejected {
+    const { name: type, version } = this.#options.protocol
+    return new Rejected({
+      why: `there is no message ${JSON.stringify(name)} in ${type} ${version}, which this member speaks`,
+    })
+  }
+
+  #call(job: Job, message: CompiledCall): void {
+    const { item } = job
     // A plain client may leave a reply queue in a tell; an ask without one is handled like a tell.
     let payload: unknown
     try {
@@ -57,12 +101,12 @@ export class Cell implements Receiver {
     this.#options.crashed(error)
   }
 
-  #handle(job: Job, message: Compiled, payload: unknown): void {
+  #handle(job: Job, message: CompiledCall, payload: unknown): void {
     let result: unknown
-    let sort: "effect" | "promise" | "value"
+    let sort: ResultSort
     try {
-      result = runAs(job, () => this.#options.handlers[job.item.name]?.(payload, new JobContext(job)))
-      sort = Effect.isEffect(result) ? "effect" : isThenable(result) ? "promise" : "value" // a Proxy may refuse to say
+      result = runAs(job, () => this.#run(job.item.name, payload, new JobContext(job)))
+      sort = resultSort(result)
     } catch (error) {
       return this.#failed(job, message, error)
     }
@@ -74,7 +118,13 @@ export class Cell implements Receiver {
     )
   }
 
-  #fork(job: Job, message: Compiled, effect: Effect.Effect<unknown, unknown>): void {
+  /** A method is called on its behaviour. */
+  #run(name: string, payload: unknown, context: JobContext): unknown {
+    const alone = this.#lots?.alone(name)
+    return alone === undefined ? this.#options.handlers[name]?.(payload, context) : alone(payload, context)
+  }
+
+  #fork(job: Job, message: CompiledCall, effect: Effect.Effect<unknown, unknown>): void {
     const services = Context.add(this.#options.services, CurrentJob, job)
     const fiber: Fiber.Fiber<unknown, unknown> = Effect.runForkWith(services)(effect)
     job.onAbort(() => fiber.interruptUnsafe())
@@ -84,7 +134,7 @@ export class Cell implements Receiver {
     })
   }
 
-  #succeeded(job: Job, message: Compiled, value: unknown): void {
+  #succeeded(job: Job, message: CompiledCall, value: unknown): void {
     if (message.kind === "tell") return job.answer(undefined)
     try {
       job.answer({ tag: "value", value: message.reply.encode(value) })
@@ -96,8 +146,8 @@ export class Cell implements Receiver {
     }
   }
 
-  #failed(job: Job, message: Compiled, error: unknown): void {
-    const sort = sortOf(message, error)
+  #failed(job: Job, message: CompiledCall, error: unknown): void {
+    const sort = failureSort(message, error)
     if (sort === "rejected") return job.reject(error as Rejected)
     if (sort === "declared") {
       try {
@@ -113,13 +163,13 @@ export class Cell implements Receiver {
 }
 
 /** What was thrown may refuse every look at it, e.g. a Proxy: then it is none that we know. */
-const sortOf = (message: Compiled, error: unknown): "rejected" | "declared" | "unknown" => {
+export const failureSort = (
+  message: Pick<CompiledCall, "isDeclared">,
+  error: unknown,
+): "rejected" | "declared" | "unknown" => {
   try {
     return error instanceof Rejected ? "rejected" : message.isDeclared(error) ? "declared" : "unknown"
   } catch {
     return "unknown"
   }
 }
-
-const isThenable = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"

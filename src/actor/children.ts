@@ -6,6 +6,7 @@ import type { Child } from "../supervision/child.ts"
 import type { ChildSpec } from "../supervision/spec.ts"
 import { type Supervisor, supervise } from "../supervision/supervisor.ts"
 import type { View } from "../supervision/tree.ts"
+import { localName } from "../wire/address.ts"
 import type { ActorDef } from "./definition.ts"
 
 type Definition = ActorDef<AnyProtocol, never>
@@ -45,13 +46,15 @@ export class Children {
   async start(def: Definition, policy: ChildSpec): Promise<void> {
     const supervisor = await this.#open()
     const child = this.#make(def, policy)
-    await this.#run(supervisor.startChild({ ...child, spec: { ...child.spec, id: key(def, policy.id) } }))
+    await this.#run(
+      supervisor.startChild({ ...child, spec: { ...child.spec, id: localName(def.protocol, policy.id) } }),
+    )
   }
 
   async stop(def: Definition, id: string): Promise<boolean> {
     if (this.#supervisor === undefined) return false
     const supervisor = await this.#supervisor
-    return this.#run(supervisor.stopChild(key(def, id)))
+    return this.#run(supervisor.stopChild(localName(def.protocol, id)))
   }
 
   /** Most cells have no children: the supervisor is made for the first one. */
@@ -74,6 +77,3 @@ export class Children {
     return Effect.runPromiseWith(this.#services)(effect)
   }
 }
-
-/** Two children may share an id when their protocols differ. */
-const key = (def: Definition, id: string): string => `${def.protocol.name}/${id}`

@@ -1,7 +1,7 @@
 // The context of one message, as its handler sees it.
 
 import type { Job } from "../messaging/job.ts"
-import type { Headers, MessageContext } from "../protocol/handlers.ts"
+import type { Headers, MessageContext, Reminded } from "../protocol/handlers.ts"
 
 const none: Headers = Object.freeze({})
 
@@ -32,5 +32,9 @@ export class JobContext implements MessageContext {
   }
   get signal(): AbortSignal {
     return this.#job.signal
+  }
+  get reminder(): Reminded | undefined {
+    const { item } = this.#job
+    return item.kind === "tell" ? item.reminder : undefined
   }
 }

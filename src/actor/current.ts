@@ -7,10 +7,13 @@ import { AsyncLocalStorage } from "node:async_hooks"
 import { Context } from "effect"
 import type { Job } from "../messaging/job.ts"
 
-const storage = new AsyncLocalStorage<Job>()
+const storage = new AsyncLocalStorage<Job | undefined>()
 
 /** Runs a handler of a job. */
 export const runAs = <A>(job: Job, handler: () => A): A => storage.run(job, handler)
+
+/** Runs what lives longer than the job that brings it: what it does is done on nobody's behalf. */
+export const runApart = <A>(handler: () => A): A => storage.run(undefined, handler)
 
 /** The job of promise code, while it is running. */
 export const currentJob = (): Job | undefined => {

@@ -6,7 +6,9 @@ import type { MailboxOptions } from "../messaging/mailbox.ts"
 import type { AnyProtocol } from "../protocol/protocol.ts"
 import { type Address, format, invalid, isToken, sharedKey } from "../wire/address.ts"
 import type { Names } from "../wire/names.ts"
+import { type ActionOptions, wrongActions } from "./action-options.ts"
 import type { ActorDef, ActorOptions } from "./definition.ts"
+import { needProblem } from "./needs.ts"
 
 /** An actor that cannot be started as it is defined. */
 export class BadActor extends Schema.TaggedError<BadActor>()("BadActor", { why: Schema.String }) {
@@ -45,6 +47,12 @@ export const mailboxOptions = (names: Names, address: Address, options: ActorOpt
   codec: options.codec,
 })
 
+/** By the name of the action: the type of the options knows the names of its protocol alone. */
+export const actionsOf = ({ actions = {} }: ActorOptions): Readonly<Record<string, ActionOptions>> => actions
+
+const wrongNeed = ({ needs = [] }: ActorOptions): string | undefined =>
+  needs.map(({ selection }) => needProblem(selection)).find((why) => why !== undefined)
+
 /** What is wrong with an actor that is to live at this address, or undefined. */
 export const problem = (def: ActorDef<AnyProtocol, unknown>, address: Address): string | undefined => {
   const { concurrency, maxDeliveries, clique, queue } = def.options
@@ -56,8 +64,12 @@ export const problem = (def: ActorDef<AnyProtocol, unknown>, address: Address): 
       return `${format(address)}: ${name} must be a whole number of at least 1, not ${value}`
     }
   }
+  if (def.options.reminders === true && def.options.mailbox === "transient") {
+    return `${format(address)}: reminders outlive its members, and a transient mailbox does not; make the mailbox durable`
+  }
   if (queue !== undefined && !isToken(queue)) {
     return `${format(address)}: queue ${JSON.stringify(queue)} must be 1 to 63 letters, digits, "_" or "-"`
   }
-  return invalid(address)
+  const wrong = wrongActions(def.protocol, actionsOf(def.options)) ?? wrongNeed(def.options)
+  return wrong === undefined ? invalid(address) : `${format(address)}: ${wrong}`
 }

@@ -4,10 +4,12 @@ import { type Duration, Effect, type Scope } from "effect"
 import type { Handled, Handlers, Needs } from "../protocol/handlers.ts"
 import type { Messages } from "../protocol/message.ts"
 import type { AnyProtocol } from "../protocol/protocol.ts"
+import type { Source } from "../protocol/selection.ts"
 import type { CodecName } from "../wire/item.ts"
+import type { ActionsOptions } from "./action-options.ts"
 import type { Self } from "./self.ts"
 
-export interface ActorOptions {
+export interface ActorOptions<M extends Messages = Messages> {
   /**
    * `shared`: members compete for the mail (default). `single`: one member leads and handles all mail, the others stand by
    * and one of them takes over when it dies, stops or is cut off (docs/semantics.md, 8).
@@ -43,6 +45,16 @@ export interface ActorOptions {
   readonly stuckAfter?: Duration.Input
   /** How long a transient mailbox outlives its last member. Default 1 minute. */
   readonly expires?: Duration.Input
+  /** Of its actions, by name: how many goals run at once, and what becomes of one more. Default: one, the others queue. */
+  readonly actions?: ActionsOptions<M>
+  /** It may set reminders (`self.remind`): they lie in a queue of their own. Needs a durable mailbox. Default false. */
+  readonly reminders?: boolean
+  /**
+   * Configuration: events with `retain: "last"`, each of one actor, as in `needs: [events(Config).settings({ id: "main" })]`.
+   * The actor takes no mail, and its factory does not run, before all of them are known; `self.latest` has the newest, and
+   * `self.on` with the same source is told of new ones. Whoever emits them need not be there.
+   */
+  readonly needs?: ReadonlyArray<Source<unknown>>
   readonly hooks?: Hooks
 }
 
@@ -89,7 +101,7 @@ export type NeedsOf<B> = B extends (...args: infer _) => infer X ? MakerNeeds<X>
 export const actor = <P extends AnyProtocol, const B extends Behaviour<P["messages"]>>(
   protocol: P,
   behaviour: B & (B extends (...args: infer _) => unknown ? unknown : Exact<NoInfer<B>, P["messages"]>),
-  options: ActorOptions = {},
+  options: ActorOptions<P["messages"]> = {},
 ): ActorDef<P, NeedsOf<B>> => ({
   protocol,
   options,

@@ -8,17 +8,24 @@ import type { Mailbox } from "../messaging/mailbox.ts"
 import { asError } from "../messaging/thrown.ts"
 import type { Ref } from "../protocol/client.ts"
 import { compiled } from "../protocol/codec.ts"
-import { NotYet } from "../protocol/errors.ts"
+import { Crashed, Disconnected } from "../protocol/errors.ts"
 import type { AnyProtocol } from "../protocol/protocol.ts"
 import type { Child } from "../supervision/child.ts"
 import type { ChildSpec } from "../supervision/spec.ts"
 import { type Address, addressOf, format } from "../wire/address.ts"
-import { type AnyHandlers, Cell } from "./cell.ts"
+import { type AnyHandlers, Cell, type CellOptions } from "./cell.ts"
 import { Children } from "./children.ts"
 import { promiseClient } from "./client.ts"
 import type { ActorDef, CellInfo } from "./definition.ts"
+import { withEmit } from "./emitting.ts"
+import type { Goals } from "./goals.ts"
+import { type AnyEventHandler, Listeners } from "./listeners.ts"
+import type { Needs } from "./needs.ts"
+import type { Reminding } from "./reminding.ts"
 import type { Self } from "./self.ts"
+import { Streams } from "./streams.ts"
 import type { Surroundings } from "./surroundings.ts"
+import type { Taps } from "./taps.ts"
 import { Tenure } from "./tenure.ts"
 import { CellTimers } from "./timers.ts"
 import { Watches } from "./watches.ts"
@@ -39,6 +46,10 @@ export interface Home<P extends AnyProtocol, R> {
   readonly def: ActorDef<P, R>
   readonly address: Address
   readonly mailbox: Mailbox
+  readonly goals: Goals
+  readonly reminding: Reminding
+  readonly needs: Needs
+  readonly taps: Taps
   readonly spec: ChildSpec
   /** A store shows an epoch (self.ts). */
   readonly yieldTo: (epoch: number) => void
@@ -65,7 +76,8 @@ export const incarnate = <P extends AnyProtocol, R>(
   adopt: (children: Children) => void,
 ) =>
   Effect.gen(function* () {
-    const { def, mailbox } = home
+    const { def, mailbox, goals, needs, taps } = home
+    yield* needs.known
     const { node, services } = home.surroundings
     const crash = yield* Deferred.make<never, CellCrashed>()
     const info: CellInfo = { address: format(home.address), incarnation }
@@ -75,11 +87,15 @@ export const incarnate = <P extends AnyProtocol, R>(
         { log: "Warn" },
       )
     let over = false
+    let hasCrashed = false
+    let streams: Streams | undefined
     const crashed = (thrown: unknown) => {
       if (over) return
-      over = true
+      over = hasCrashed = true
       const error = asError(thrown)
       mailbox.close(error)
+      goals.crash(error)
+      streams?.end(new Crashed({ why: error.message }))
       node.run(hook(() => def.options.hooks?.onCrash?.(info, error)))
       Deferred.doneUnsafe(crash, Effect.fail(new CellCrashed({ address: info.address, cause: error })))
     }
@@ -104,12 +120,28 @@ export const incarnate = <P extends AnyProtocol, R>(
         watches.endAll()
       }),
     )
+    const listeners = new Listeners({ node, mailbox, taps, needs, crashed })
+    yield* Effect.addFinalizer(() => Effect.suspend(() => listeners.end(hasCrashed)))
     const tenure = new Tenure(current, home.yieldTo)
-    const self = makeSelf(home, incarnation, end.signal, { children, timers, watches, tenure }, held)
+    const self = makeSelf(home, incarnation, end.signal, { children, timers, watches, listeners, tenure }, held)
     const making = def.make(self as Self<P["messages"]>)
     const handlers = (yield* Effect.provideService(making, Scope.Scope, held)) as AnyHandlers
     const context = yield* Effect.context<R>()
-    const cell = new Cell({ messages: compiled(def.protocol), handlers, services: context as never, crashed })
+    const goalCell = { handlers, services: context as never, crashed }
+    const submit: CellOptions["submit"] = (job, message) => goals.submit(job, message)
+    const { stuckAfter } = mailbox.options
+    const { sessions } = home.surroundings
+    const taken = new Streams({
+      node,
+      sessions,
+      address: info.address,
+      epoch: () => tenure.epoch || undefined,
+      stuckAfter,
+      ...goalCell,
+    })
+    streams = taken
+    const openStream: CellOptions["openStream"] = (job, message) => taken.accept(job, message)
+    const cell = new Cell({ protocol: def.protocol, messages: compiled(def.protocol), ...goalCell, submit, openStream })
 
     const open: Incarnation["open"] = (term) =>
       Effect.gen(function* () {
@@ -122,15 +154,32 @@ export const incarnate = <P extends AnyProtocol, R>(
         }
         // Last in, first out: mail is finished while children, timers and clean-ups are still there (member.ts, E3).
         yield* Effect.addFinalizer(() => (over ? Effect.void : close(term?.over === true)))
+        yield* listeners.open(context as never)
+        goals.open(goalCell)
         mailbox.open(cell)
         yield* hook(() => def.options.hooks?.onStart?.(info))
       })
+    const endStreams = (why: string) =>
+      Effect.sync(() => taken.end(new Disconnected({ why: `${info.address} ${why}`, sent: true })))
+    const finish = Effect.all([mailbox.finish, goals.finish, Effect.andThen(endStreams("was stopped"), taken.ended)], {
+      concurrency: 3,
+      discard: true,
+    })
     /** @param halted another member leads: there is nothing to finish. */
-    const close = (halted: boolean) =>
-      (halted ? Effect.void : Effect.asVoid(Effect.timeoutOption(mailbox.finish, finishWithin(home.spec)))).pipe(
+    const close = (halted: boolean) => {
+      listeners.stop()
+      return closing(halted)
+    }
+    const closing = (halted: boolean) =>
+      (halted
+        ? endStreams("leads no longer")
+        : Effect.asVoid(Effect.timeoutOption(finish, finishWithin(home.spec)))
+      ).pipe(
         Effect.andThen(
           Effect.sync(() => {
-            mailbox.close(new Error(`${info.address} was stopped`))
+            const why = new Error(`${info.address} ${halted ? "leads no longer" : "was stopped"}`)
+            mailbox.close(why)
+            goals.end(why)
             over = true // what is left of it shall not end the next one
           }),
         ),
@@ -152,17 +201,20 @@ interface Belongings {
   readonly children: Children
   readonly timers: CellTimers
   readonly watches: Watches
+  readonly listeners: Listeners
   readonly tenure: Tenure
 }
 
 const makeSelf = (
-  { surroundings, address }: Pick<Home<AnyProtocol, unknown>, "surroundings" | "address">,
+  home: Pick<Home<AnyProtocol, unknown>, "surroundings" | "address" | "reminding" | "needs" | "def">,
   incarnation: number,
   signal: AbortSignal,
-  { children, timers, watches, tenure }: Belongings,
+  { children, timers, watches, listeners, tenure }: Belongings,
   scope: Scope.Scope,
 ): Self<{}> => {
-  const { node, domain, askTimeout, services } = surroundings
+  const { surroundings, address, reminding, needs, def } = home
+  const { node, actions, presence, sessions, events, domain, askTimeout, services } = surroundings
+  const client = { node, actions, registry: presence.registry, sessions, events, askTimeout, ended: signal }
   const name = format(address)
   const sender: Sender = {
     address: name,
@@ -172,9 +224,9 @@ const makeSelf = (
   }
   const ref = <P extends AnyProtocol>(protocol: P, id: string, options?: { readonly domain?: string }): Ref<P> => {
     const to = addressOf(options?.domain ?? domain, protocol, id)
-    return promiseClient({ node, to, sender, askTimeout }, protocol)
+    return promiseClient({ ...client, to, sender }, protocol)
   }
-  return {
+  const self: Omit<Self<{}>, "emit"> = {
     address: name,
     node: node.id,
     incarnation,
@@ -186,7 +238,8 @@ const makeSelf = (
     watch: watches.watch,
     signal,
     ref,
-    emit: (name) => Promise.reject(new NotYet({ what: `the event ${String(name)}` })),
+    on: (source, handler) => listeners.on(source, handler as AnyEventHandler),
+    latest: ({ selection }) => needs.latest(selection).body as never,
     defer: (cleanup) => {
       const run = Effect.tryPromise({ try: async () => cleanup(), catch: (error) => error })
       const logged = Effect.catchCause(run, (cause) =>
@@ -200,8 +253,12 @@ const makeSelf = (
     },
     stopChild: (child, id) => children.stop(child, id),
     timers,
+    remind: reminding.remind,
+    forget: reminding.forget,
+    reminders: reminding.reminders,
     log: (message, ...rest) => {
       Effect.runForkWith(services)(Effect.annotateLogs(Effect.logInfo(message, ...rest), "actor", name))
     },
   }
+  return withEmit(self, { events, protocol: def.protocol, address, sender, timeout: askTimeout })
 }

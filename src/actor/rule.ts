@@ -6,6 +6,7 @@
 // S3. What `drain` waits for is the end of the cell, its mail finished.
 
 import { Deferred, Effect, type Scope } from "effect"
+import type { BrokerError } from "../broker/errors.ts"
 import type { Leadership, Tenant } from "../clique/leadership.ts"
 import type { Term } from "../clique/term.ts"
 import type { Mailbox } from "../messaging/mailbox.ts"
@@ -13,6 +14,8 @@ import type { Incarnation } from "./incarnation.ts"
 
 export interface RuleOptions<E, R> {
   readonly mailbox: Mailbox
+  /** Fails when the broker will not let the member go on. */
+  readonly refused: Effect.Effect<never, BrokerError>
   /** The factory runs while it stands by. */
   readonly warm: boolean
   /** Makes the next cell, in the current Scope, for a term if it has come. */
@@ -55,8 +58,8 @@ export class Rule<E, R> implements Tenant {
   }
 
   #serveOnce(leadership: Leadership) {
-    const { mailbox, warm, incarnate } = this.#options
-    const gone = Effect.raceFirst(mailbox.refused, leadership.refused)
+    const { mailbox, refused, warm, incarnate } = this.#options
+    const gone = Effect.raceFirst(refused, leadership.refused)
     return Effect.gen({ self: this }, function* () {
       const waiting = warm ? yield* incarnate(undefined) : undefined
       const crashed = waiting === undefined ? Effect.never : waiting.crashed

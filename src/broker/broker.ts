@@ -53,7 +53,7 @@ export interface Delivery {
   /** The broker has handed it out before. */
   readonly redelivered: boolean
   /**
-   * How often it came back, counted by a quorum queue; undefined where the queue does not count (classic). RabbitMQ from
+   * How often it came back, counted by a quorum queue; undefined where the queue does not count. RabbitMQ from
    * 4.3 does not count a nack, and 4.0 lets a dead letter keep `redelivered` and the count of the queue it died in.
    */
   readonly returns: number | undefined
@@ -69,18 +69,43 @@ export interface ExchangeSpec {
 
 export interface QueueSpec {
   readonly name: string
-  /** `quorum` is replicated, counts redeliveries and survives; `classic` is cheaper. Both are declared durable. */
-  readonly type: "quorum" | "classic"
+  /**
+   * `quorum` is replicated, counts redeliveries and survives; `classic` is cheaper. A `stream` is a replicated log: reading
+   * takes nothing out of it, and an ack only makes room for more; do not nack. All are declared durable.
+   */
+  readonly type: "quorum" | "classic" | "stream"
   /** ms without consumers (and re-declarations) after which the broker deletes the queue. Default: never. */
   readonly expires?: number
-  /** Messages ready in the queue after which publishes are nacked (`reject-publish`). Default: no bound. */
+  /** Messages ready in the queue at most. Default: no bound. */
   readonly maxLength?: number
+  /** What gives way at `maxLength`: `newest`, the publish is nacked (default); `oldest`, it becomes a dead letter. */
+  readonly overflow?: "newest" | "oldest"
   /** Returns after which the broker dead-letters a message; quorum only, and always given for quorum. */
   readonly deliveryLimit?: number
   readonly deadLetter?: { readonly exchange: string; readonly routingKey: string }
   /** One consumer at a time gets messages, the others stand by. Default false. */
   readonly singleActiveConsumer?: boolean
+  /** How much a stream keeps; of a stream alone. Default: everything. */
+  readonly retention?: Retention
 }
+
+/** What is beyond any of these may go. RabbitMQ lets go of whole segments, and never of the one that is written to. */
+export interface Retention {
+  /** Seconds. */
+  readonly age?: number
+  readonly bytes?: number
+  /** Bytes of one segment. Default 500 MB. */
+  readonly segment?: number
+}
+
+/**
+ * Where reading of a stream begins: at its first message, at the newest, behind the newest, at the message with this number
+ * (they count from 0), or at what is at most so many seconds old; the last one may begin some messages earlier.
+ */
+export type StreamStart = "first" | "last" | "next" | number | { readonly seconds: number }
+
+/** The header of a delivery from a stream that says its number. The broker sets it, whatever the sender did. */
+export const offsetHeader = "x-stream-offset"
 
 export interface Binding {
   readonly queue: string
@@ -101,6 +126,13 @@ export interface Listener {
    * its channel died, and all the consumers on that with it.
    */
   readonly cancelled: (why: string) => void
+}
+
+export interface ConsumeOptions {
+  /** How many deliveries may be unsettled at once. Of a stream RabbitMQ 3 hands out some more: whole chunks. */
+  readonly prefetch: number
+  /** Of a stream alone. Default `next`. */
+  readonly from?: StreamStart
 }
 
 export interface Consumer {
@@ -130,6 +162,7 @@ export interface Capabilities {
 
 /** One live connection. It is closed by its Scope. */
 export interface Link {
+  /** Like no other. Where the broker shows connections by name, the names of the link's end with a space and this. */
   readonly id: string
   readonly capabilities: Capabilities
   /** Never succeeds; fails when the link is lost. Closing the scope is not a loss. */
@@ -139,7 +172,10 @@ export interface Link {
   /** Called at each change of `blocked`. */
   readonly onBlocked: (listener: (why: string | undefined) => void) => void
   readonly declareExchange: (spec: ExchangeSpec) => Effect.Effect<void, BrokerError>
-  /** Idempotent; `Refused` with a diff when the queue exists with other arguments. */
+  /**
+   * Idempotent; `Refused` with a diff when the queue exists with other arguments, `Inaccessible` while the node of the
+   * broker's cluster that has it is down. So are the other requests about such a queue, if they are answered at all.
+   */
   readonly declareQueue: (spec: QueueSpec) => Effect.Effect<QueueState, BrokerError>
   readonly bind: (binding: Binding) => Effect.Effect<void, BrokerError>
   readonly unbind: (binding: Binding) => Effect.Effect<void, BrokerError>
@@ -150,15 +186,10 @@ export interface Link {
   readonly purgeQueue: (name: string) => Effect.Effect<void, BrokerError>
   /** Publishes with a confirm. `settled` gets undefined once the broker has taken responsibility. */
   readonly publish: (message: Outgoing, settled: (failure: PublishFailure | undefined) => void) => void
-  /** `prefetch`: how many deliveries may be unsettled at once. */
-  readonly consume: (
-    queue: string,
-    options: { readonly prefetch: number },
-    listener: Listener,
-  ) => Effect.Effect<Consumer, BrokerError>
+  readonly consume: (queue: string, options: ConsumeOptions, listener: Listener) => Effect.Effect<Consumer, BrokerError>
   /** A channel of one's own: for who has to let go of all it holds at once. `consume` shares channels. */
   readonly openChannel: Effect.Effect<Channel, BrokerError>
-  /** Takes one message by hand; undefined when the queue is empty. */
+  /** Takes one message by hand; undefined when the queue is empty. `Refused` for a stream, which can only be consumed. */
   readonly get: (queue: string) => Effect.Effect<Delivery | undefined, BrokerError>
 }
 

@@ -79,9 +79,20 @@ export class NotFound extends Schema.TaggedError<NotFound>()("NotFound", { what:
   }
 }
 
+/** A queue is there, but the node of the broker's cluster that it lives on is not. The link lives; a retry helps once it is. */
+export class Inaccessible extends Schema.TaggedError<Inaccessible>()("Inaccessible", {
+  /** What was attempted, e.g. `declare queue warren.mailbox.acme.counter.main.v1`. */
+  what: Schema.String,
+  why: Schema.String,
+}) {
+  override get message(): string {
+    return `the broker cannot ${this.what} now: ${this.why}`
+  }
+}
+
 /** `Refused` when the user may not write to the exchange. */
 export type PublishFailure = LinkLost | Unroutable | Nacked | ConfirmTimedOut | Oversized | Refused
-export type BrokerError = LinkLost | Refused | NotFound
+export type BrokerError = LinkLost | Refused | NotFound | Inaccessible
 
 /** The channel of one's own that `what` was asked of is over. The link may live, so that a retry on another one helps. */
 export const channelOver = (what: string, why = "its channel was closed"): LinkLost =>

@@ -15,6 +15,7 @@ import {
   TimedOut,
 } from "../protocol/errors.ts"
 import { encodeItem } from "../wire/batch.ts"
+import type { Opening } from "../wire/frame.ts"
 import type { AskItem, Headers, MailItem, Outcome, ReplyItem, TellItem } from "../wire/item.ts"
 import { itemValue } from "../wire/item-value.ts"
 import { Entry } from "./deadlines.ts"
@@ -22,6 +23,7 @@ import type { Job } from "./job.ts"
 import type { Content, Lane, Parcel, Refusal } from "./lane.ts"
 import type { Node } from "./node.ts"
 import { OpenAsk } from "./pending.ts"
+import { Repeat } from "./repeat.ts"
 import type { Route } from "./route.ts"
 import { asError } from "./thrown.ts"
 
@@ -33,10 +35,16 @@ export interface Call {
   /** ms. */
   readonly timeout: number
   readonly headers: Headers | undefined
+  /** It opens a stream: a frame answers it, or a reply that says why not. */
+  readonly opening?: Opening
+  /** It sends a goal, which is to be canceled when this node is gone. */
+  readonly abandon?: "cancel"
   /** The job that makes this call, if one does. */
   readonly parent: Job | undefined
   /** The actor that makes it. */
   readonly sender: Sender | undefined
+  /** Of an ask: a number of this node to send it under. Default: a new one. */
+  readonly id?: number
 }
 
 export interface Sender {
@@ -106,7 +114,7 @@ class SentAsk extends OpenAsk implements Parcel, Ongoing {
   /** @param deadline ms since the epoch. @param timeout ms until then. */
   constructor(node: Node, call: Call, deadline: number, timeout: number, settle: (outcome: Outcome) => void) {
     super()
-    this.id = node.nextId()
+    this.id = call.id ?? node.nextId()
     this.settle = settle
     this.#node = node
     this.#call = call
@@ -149,6 +157,10 @@ class SentAsk extends OpenAsk implements Parcel, Ongoing {
     if (reads === "msgpack") this.#call.to.packs = true
   }
 
+  override repeat(): void {
+    this.#node.outbox.again(this.#lane, new Repeat(this, this.#node.pending))
+  }
+
   expire(): void {
     this.#fail(this.#sent ? new TimedOut({ after: this.#timeout }) : neverSent(this.#node))
   }
@@ -168,6 +180,8 @@ class SentAsk extends OpenAsk implements Parcel, Ongoing {
       deadline: this.#deadline,
       replyTo: this.#node.inbox,
     }
+    if (this.#call.opening !== undefined) item.opening = this.#call.opening
+    if (this.#call.abandon !== undefined) item.abandon = this.#call.abandon
     addLineage(item, this.#call)
     addCommon(item, this.#call, this.#lane)
     return item

@@ -17,6 +17,11 @@ export interface LinkUser {
   readonly up: (link: Link) => Effect.Effect<void, BrokerError>
   /** The link is gone; nothing that was made on it exists any more. */
   readonly down: () => void
+  /**
+   * The node has another inbox on the same link, to which nothing is bound yet: what was sent to the last one may be lost.
+   * With a new link there is but `up`.
+   */
+  readonly moved?: (link: Link) => Effect.Effect<void, BrokerError>
 }
 
 /** How many users are brought up side by side: each costs a few round trips. */
@@ -73,6 +78,12 @@ export class Connection {
       Effect.addFinalizer(() => forget),
       up,
     )
+  }
+
+  /** Tells the users that the node has another inbox. */
+  moved(link: Link): Effect.Effect<void, BrokerError> {
+    const tell = (user: LinkUser) => user.moved?.(link) ?? Effect.void
+    return Effect.forEach([...this.#users], tell, { concurrency: sideBySide, discard: true })
   }
 
   /** Until `run` has brought it up with the others. */

@@ -16,9 +16,11 @@ import type { Hand } from "./hand.ts"
 import { Hands } from "./hands.ts"
 import { Intake } from "./intake.ts"
 import type { Desk, Job } from "./job.ts"
-import { Mailbox, type MailboxOptions } from "./mailbox.ts"
+import { homeOf, Mailbox, type MailboxOptions } from "./mailbox.ts"
 import type { Node } from "./node.ts"
+import { openMail } from "./opening.ts"
 import { type Claim, Subscription } from "./subscription.ts"
+import type { Supply } from "./supply.ts"
 import { Unclaimed } from "./unclaimed.ts"
 
 /** ms that younger mail waits for older mail to come back; another member may have been given it. */
@@ -35,6 +37,7 @@ export class Feed {
   readonly #node: Node
   /** By routing key. */
   readonly #mailboxes = new Map<string, Mailbox>()
+  readonly #supply: Supply | undefined
   readonly #hands: Hands
   readonly #intake: Intake
   readonly #unclaimed: Unclaimed
@@ -50,15 +53,22 @@ export class Feed {
   /** @param options those of the actor that comes first; the others agree with it on what matters here (feeds.ts). */
   constructor(node: Node, options: MailboxOptions) {
     this.#node = node
-    const { address, queue, sharedKey, maxDeliveries } = options
+    const { address, queue, sharedKey, maxDeliveries, supply } = options
     this.queue = queue.name
     const prefetch = prefetchOf(options)
     const ordered = options.single && options.concurrency === 1
-    const burial = new Burial(node.post)
-    this.#hands = new Hands(2 * prefetch, () => this.#subscription.window)
+    const key = sharedKey ?? routingKey(address)
+    const burial = new Burial(node.post, homeOf(options))
+    this.#supply = supply
+    this.#hands = new Hands(
+      () => 2 * this.#subscription.widest,
+      () => this.#subscription.window,
+    )
     this.#unclaimed = new Unclaimed(node, burial, (job) => this.settled(job))
     this.#intake = new Intake(node, {
-      key: sharedKey ?? routingKey(address),
+      key,
+      open: supply?.open ?? openMail,
+      again: homeOf(options) ?? key,
       shared: sharedKey !== undefined,
       ordered,
       maxDeliveries,
@@ -70,7 +80,7 @@ export class Feed {
     })
     this.#subscription = new Subscription(
       node,
-      { queue, sharedKey, prefetch, single: options.single, ordered },
+      { queue, sharedKey, supply, prefetch, single: options.single, ordered },
       {
         delivery: (delivery) => this.#receive(delivery),
         resuming: () => this.#expect(),
@@ -112,7 +122,7 @@ export class Feed {
     const mailbox = new Mailbox(this.#node, options, this)
     const { key } = mailbox
     this.#mailboxes.set(key, mailbox)
-    this.#subscription.add(key)
+    if (this.#supply === undefined) this.#subscription.add(key)
     for (const job of this.#unclaimed.claim(key)) this.#move(job, mailbox)
     return mailbox
   }
@@ -128,8 +138,14 @@ export class Feed {
 
   /** Until mail for this actor gets here. */
   reach({ key }: Mailbox): Effect.Effect<void, BrokerError> {
-    const reached = Effect.andThen(Deferred.await(this.#joined), this.#subscription.reach(key))
+    const bound = this.#supply === undefined ? this.#subscription.reach(key) : Effect.void
+    const reached = Effect.andThen(Deferred.await(this.#joined), bound)
     return Effect.raceFirst(reached, this.refused)
+  }
+
+  /** From now on so many batches may be in hand, or more. */
+  widen(prefetch: number): void {
+    this.#subscription.widen(prefetch)
   }
 
   /** Of a `single` clique: takes the mail off the queue for as long as the claim holds ... */
@@ -168,7 +184,8 @@ export class Feed {
   // Mail
 
   #deskOf(to: string): Desk {
-    return this.#mailboxes.get(to) ?? this.#unclaimed
+    const [only] = this.#supply === undefined ? [] : this.#mailboxes.values()
+    return only ?? this.#mailboxes.get(to) ?? this.#unclaimed
   }
 
   #move(job: Job, desk: Desk): void {

@@ -7,6 +7,7 @@
 import { Effect, Schema, type Scope } from "effect"
 import type { BrokerError } from "../broker/errors.ts"
 import { format, routingKey } from "../wire/address.ts"
+import { Turns } from "./absence.ts"
 import { Feed } from "./feed.ts"
 import type { Mailbox, MailboxOptions } from "./mailbox.ts"
 import type { Node } from "./node.ts"
@@ -19,6 +20,8 @@ export class QueueClash extends Schema.TaggedError<QueueClash>()("QueueClash", {
 }
 
 export class Feeds {
+  /** Of the queues that are absent. */
+  readonly turns = new Turns()
   readonly #node: Node
   readonly #feeds = new Set<Feed>()
 

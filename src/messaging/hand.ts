@@ -11,6 +11,8 @@ import type { Mail } from "./opening.ts"
 export class Hand {
   /** Counts the batches of a queue in the order in which they first came. */
   readonly order: number
+  /** When it came, ms since the epoch. */
+  readonly since: number
   /** The AMQP message id, which is unique for a batch; undefined for a plain message, where it is whatever a peer says. */
   readonly key: string | undefined
   /** The routing key of the actor that its items are for, where they do not say. */
@@ -29,8 +31,9 @@ export class Hand {
   /** Parts that are not jobs, e.g. a dead letter on its way. */
   #others = 0
 
-  constructor(order: number, delivery: Delivery, mail: Mail, to: string) {
+  constructor(order: number, delivery: Delivery, mail: Mail, to: string, since: number) {
     this.order = order
+    this.since = since
     this.to = to
     this.key = mail.plain === undefined ? delivery.message.messageId : undefined
     this.plain = mail.plain

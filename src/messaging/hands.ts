@@ -25,7 +25,7 @@ export class Hands {
       hand.settle()
     }
   })
-  readonly #most: number
+  readonly #most: () => number
   readonly #window: () => number
   #count = 0
   #newestBegun = 0
@@ -34,14 +34,17 @@ export class Hands {
    * @param most lost batches that are remembered: what another member was given will not come back here.
    * @param window batches that the broker hands out before the first of them is acked.
    */
-  constructor(most: number, window: () => number) {
+  constructor(most: () => number, window: () => number) {
     this.#most = most
     this.#window = window
   }
 
-  /** @param to the routing key of the actor that its items are for, where they do not say. */
-  take(delivery: Delivery, mail: Mail, to: string): Hand {
-    const hand = new Hand(++this.#count, delivery, mail, to)
+  /**
+   * @param to the routing key of the actor that its items are for, where they do not say.
+   * @param now ms since the epoch.
+   */
+  take(delivery: Delivery, mail: Mail, to: string, now: number): Hand {
+    const hand = new Hand(++this.#count, delivery, mail, to, now)
     this.#held.add(hand)
     return hand
   }
@@ -98,7 +101,7 @@ export class Hands {
       this.#lost.set(hand.key, hand)
     }
     this.#held.clear()
-    const surplus = Math.max(0, this.#lost.size - this.#most)
+    const surplus = Math.max(0, this.#lost.size - this.#most())
     for (const key of [...this.#lost.keys()].slice(0, surplus)) this.#lost.delete(key)
   }
 

@@ -3,19 +3,24 @@
 // I1. Where the order outlives a fail-over, all that the last leader had in hand comes back with a count, though it had begun
 //     but the first. So only the first delivery that a new leader gets is judged by its count.
 
-import type { Delivery } from "../broker/broker.ts"
+import type { Delivery, Incoming } from "../broker/broker.ts"
 import { Rejected } from "../protocol/errors.ts"
 import type { Burial } from "./burial.ts"
 import type { Hand } from "./hand.ts"
 import type { Hands } from "./hands.ts"
 import { type Desk, Job } from "./job.ts"
 import type { Node } from "./node.ts"
-import { type Mail, openMail, type Unreadable } from "./opening.ts"
+import type { Mail, Unreadable } from "./opening.ts"
 import { begun, type Returned, reception } from "./redelivery.ts"
+import type { Target } from "./supply.ts"
 
 export interface IntakeOptions {
   /** A routing key that leads to the queue: that of the only actor it is for, or the one that its actors share. */
   readonly key: string
+  /** Opens a delivery. @param now ms since the epoch. */
+  readonly open: (message: Incoming, now: number) => Mail
+  /** What leads to the queue, for items that are sent again. */
+  readonly again: string | Target
   readonly shared: boolean
   /** The order outlives a fail-over (I1). */
   readonly ordered: boolean
@@ -48,15 +53,16 @@ export class Intake {
 
   /** The jobs that a delivery brings for the first time. There may be none: what is refused or split is dealt with here. */
   take(delivery: Delivery): { readonly hand: Hand; readonly jobs: ReadonlyArray<Job> } {
-    const { key, shared, hands, maxDeliveries } = this.#options
-    const mail = openMail(delivery.message, this.#node.now())
+    const { key, open, shared, hands, maxDeliveries } = this.#options
+    const now = this.#node.now()
+    const mail = open(delivery.message, now)
     const returned: Returned = {
       redelivered: delivery.redelivered,
       returns: this.#returnsOf(delivery),
       known: false,
       items: mail.items.length,
     }
-    const hand = hands.take(delivery, mail, shared ? delivery.message.routingKey : key)
+    const hand = hands.take(delivery, mail, shared ? delivery.message.routingKey : key, now)
     for (const unreadable of mail.unreadable) this.#refuse(hand, unreadable)
     if (reception(returned, maxDeliveries) === "split") {
       this.#split(hand, mail, returned)
@@ -80,13 +86,13 @@ export class Intake {
 
   /** Sends every item again on its own; the batch is acked when the broker has them all (redelivery.ts, R3). */
   #split(hand: Hand, mail: Mail, returned: Returned): void {
-    const { key, shared, release, admit } = this.#options
+    const { again: to, shared, release, admit } = this.#options
     for (const item of mail.items) {
       const attempts = begun(returned, item.attempts ?? 0)
       const done = hand.hold(() => release(hand))
       // By the key that is bound for sure: that of an actor who is not here may lead nowhere.
       const again = shared ? { ...item, attempts, to: item.to ?? hand.to } : { ...item, attempts }
-      this.#node.post.again(key, again, mail.replays, (taken) => {
+      this.#node.post.again(to, again, mail.replays, (taken) => {
         // A full mailbox takes nothing more: it is handled where it is, or nothing would ever move again.
         if (!taken) admit(this.#job(item, hand, attempts))
         done()

@@ -7,6 +7,7 @@ import type { Rejected } from "../protocol/errors.ts"
 import type { AskItem, MailItem, Outcome } from "../wire/item.ts"
 import type { Entry } from "./deadlines.ts"
 import type { Hand } from "./hand.ts"
+import type { Lot } from "./lot.ts"
 import { Linked } from "./ring.ts"
 
 /** Where a job waits and reports to: the mailbox of its actor. */
@@ -35,6 +36,10 @@ export class Job extends Linked {
   timer: Entry | undefined
   /** Another one only while it waits: actors come and go. */
   desk: Desk
+  /** Those that it is handled together with. */
+  lot: Lot | undefined
+  /** It failed together with others. */
+  alone = false
   #unconfirmed = 0
   #aborted: unknown
   #controller: AbortController | undefined
@@ -94,7 +99,7 @@ export class Job extends Linked {
   }
 
   settleIfDone(): void {
-    if (this.state === "handled" && this.#unconfirmed === 0) this.desk.settled(this)
+    if (this.state === "handled" && this.#unconfirmed === 0) (this.lot ?? this.desk).settled(this)
   }
 
   /** Nobody waits for the result any more: the caller cancelled, the deadline passed, or the actor stops. */

@@ -52,6 +52,13 @@ export class Keys {
     })
   }
 
+  /** The node has another inbox on this link. */
+  moved(link: Link): Effect.Effect<void, BrokerError> {
+    const { names, inbox } = this.#node
+    const bind = (routingKey: string) => link.bind({ queue: inbox, exchange: names.control, routingKey })
+    return Effect.forEach([...this.#bound], bind, { concurrency: sideBySide, discard: true })
+  }
+
   #unbound(): ReadonlyArray<string> {
     return [...this.#keys].filter((key) => !this.#bound.has(key))
   }

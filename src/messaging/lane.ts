@@ -4,13 +4,18 @@ import type { Outgoing } from "../broker/broker.ts"
 import type { Nacked, Oversized, Refused, Unroutable } from "../broker/errors.ts"
 import type { PlainCopy } from "../wire/plain-copy.ts"
 
+/** A queue for replies, whose name may change. */
+export interface ReplyQueue {
+  readonly name: string
+}
+
 export interface Destination {
   readonly exchange: string
   readonly routingKey: string
   readonly mandatory: boolean
-  /** The node that the items of a batch name as their origin, and its inbox. */
+  /** The node that the items of a batch name as their origin, and its inbox: that of the moment in which they leave. */
   readonly node: string
-  readonly replyTo?: string
+  readonly replyTo?: ReplyQueue
   /** Whether several consumers may share it: then no batch holds more work than a moment's. */
   readonly spread: boolean
   /** What a nack means: the queue is full (`fail`), or wait for the broker to recover (`retry`). */
@@ -49,7 +54,8 @@ export const maxItems = 512
 export const batchSize = (service: number): number =>
   service === 0 ? unknownItems : Math.max(1, Math.min(maxItems, Math.floor(maxWork / service)))
 
-export const keyOf = (to: Destination): string => `${to.exchange}\n${to.routingKey}\n${to.node}`
+export const keyOf = ({ exchange, routingKey, node, mandatory }: Destination): string =>
+  `${exchange}\n${routingKey}\n${node}${mandatory ? "" : "\n"}`
 
 export class Lane {
   readonly destination: Destination

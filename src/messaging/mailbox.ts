@@ -3,8 +3,6 @@
 // M1. Mail is started in the order in which it came, `concurrency` at a time (promises 1 and 5).
 // M2. While no cell runs (start, backoff, suspension) mail stays where it is: in hand up to the prefetch, else queued.
 // M3. A message that crashed its cell is answered, retried at its place, or buried; never lost (promise 6).
-// M4. Who finishes begins no new batch. When the whole node stops, that is one newer than any that was begun by an actor
-//     of the queue: batches are settled whole, and none is overtaken by a newer one (promises 5 and 11).
 
 import { Effect } from "effect"
 import type { QueueSpec } from "../broker/broker.ts"
@@ -13,15 +11,17 @@ import { Crashed, Rejected } from "../protocol/errors.ts"
 import { type Address, format, routingKey } from "../wire/address.ts"
 import type { DeadReason } from "../wire/dead-letter.ts"
 import type { CodecName, Outcome } from "../wire/item.ts"
+import { Agenda, inHand } from "./agenda.ts"
 import { Burial } from "./burial.ts"
 import type { Feed } from "./feed.ts"
-import type { Hand } from "./hand.ts"
 import { type Desk, Job } from "./job.ts"
+import { Lot, type LotDesk } from "./lot.ts"
 import type { Node } from "./node.ts"
-import { Ready } from "./ready.ts"
-import { afterCrash } from "./redelivery.ts"
+import type { Receiver } from "./receiver.ts"
+import { afterCrash, afterLotCrash } from "./redelivery.ts"
 import { reply } from "./reply.ts"
 import type { Claim } from "./subscription.ts"
+import type { Supply, Target } from "./supply.ts"
 import { asError } from "./thrown.ts"
 import { Turn } from "./turn.ts"
 import { Workbench } from "./workbench.ts"
@@ -41,26 +41,32 @@ export interface MailboxOptions {
   readonly single: boolean
   /** How callers are asked to write; undefined for JSON. */
   readonly codec: CodecName | undefined
+  /** What fills the queue, when that is not mail for the address. */
+  readonly supply?: Supply
 }
 
-/** What handles the mail: a cell. */
-export interface Receiver {
-  readonly start: (job: Job) => void
-  /** Ends the cell on account of a job. */
-  readonly crash: (job: Job, error: unknown) => void
+/** Where something has to be published to get into such a queue again. */
+export const homeOf = ({ queue, supply }: MailboxOptions): Target | undefined =>
+  supply === undefined ? undefined : { exchange: "", routingKey: queue.name }
+
+/** A leader's claim. */
+interface Lead extends Claim {
+  /** It grows. */
+  readonly epoch: number
 }
 
-export class Mailbox implements Desk {
+export class Mailbox implements Desk, LotDesk {
   readonly options: MailboxOptions
   /** The actor's routing key. */
   readonly key: string
   readonly #node: Node
   readonly #feed: Feed
   readonly #burial: Burial
-  readonly #ready = new Ready()
   readonly #bench: Workbench
+  readonly #agenda: Agenda
   #receiver: Receiver | undefined
-  #finishing = false
+  /** The last in which it led its `single` clique: what it answers, it answers in that. */
+  #lead: Lead | undefined
   #pumping = false
   #idle: Array<() => void> = []
 
@@ -69,13 +75,15 @@ export class Mailbox implements Desk {
     this.options = options
     this.key = routingKey(options.address)
     this.#feed = feed
-    this.#burial = new Burial(node.post)
+    this.#burial = new Burial(node.post, homeOf(options))
     this.#bench = new Workbench(options.concurrency)
+    const ordered = options.concurrency === 1
+    this.#agenda = new Agenda({ node, feed, bench: this.#bench, ordered, wake: () => this.proceed() })
   }
 
   /** For people. */
   get load(): { readonly running: number; readonly waiting: number } {
-    return { running: this.#bench.running, waiting: this.#ready.length }
+    return { running: this.#bench.running, waiting: this.#agenda.length }
   }
 
   /** Whether a cell takes the mail. */
@@ -85,7 +93,8 @@ export class Mailbox implements Desk {
 
   /** What is being handled, and since when (ms since the epoch), oldest first. */
   get handling(): ReadonlyArray<{ readonly message: string; readonly since: number }> {
-    return this.#bench.runningJobs().map(({ item, startedAt }) => ({ message: item.name, since: startedAt }))
+    const turns = this.#bench.runningJobs().filter((job) => job.lot === undefined || job.lot.lead === job)
+    return turns.map(({ item, startedAt }) => ({ message: item.name, since: startedAt }))
   }
 
   /** Fails when the broker would not give the queue back after it was up: the member cannot go on. */
@@ -108,7 +117,7 @@ export class Mailbox implements Desk {
       }
       this.#node.cancels.watch(job)
     }
-    this.#ready.add(job)
+    this.#agenda.add(job)
   }
 
   /** Goes on with a batch that was in hand when the link was lost (redelivery.ts, R1). */
@@ -116,8 +125,7 @@ export class Mailbox implements Desk {
     const waiting = jobs.filter((job) => job.state === "waiting")
     for (const job of waiting) if (job.ask !== undefined) this.#node.cancels.watch(job)
     for (const job of jobs) if (job.state !== "waiting") this.#bench.resume(job)
-    this.#ready.merge(waiting)
-    if (this.#finishing) this.#ready.putFirst(this.#mayFinish)
+    this.#agenda.merge(waiting)
   }
 
   // Handling
@@ -125,12 +133,15 @@ export class Mailbox implements Desk {
   /** A cell takes the mail from now on. */
   open(receiver: Receiver): void {
     this.#receiver = receiver
-    if (!this.#node.stopping) this.#finishing = false
+    const { portions } = receiver
+    if (portions !== undefined) this.#feed.widen(inHand(portions, this.options.concurrency))
+    if (!this.#node.stopping) this.#agenda.goOn()
     this.proceed()
   }
 
   /** The leader's: takes the mail of a `single` clique off the queue for as long as the claim holds. */
-  lead(claim: Claim): Effect.Effect<void, BrokerError> {
+  lead(claim: Lead): Effect.Effect<void, BrokerError> {
+    this.#lead = claim
     return this.#feed.take(claim)
   }
 
@@ -161,7 +172,7 @@ export class Mailbox implements Desk {
 
   /** Something that is not mail takes its turn. */
   take(turn: Turn): void {
-    this.#ready.add(turn)
+    this.#agenda.add(turn)
     this.proceed()
   }
 
@@ -170,30 +181,17 @@ export class Mailbox implements Desk {
     this.#pumping = true
     try {
       while (this.#receiver !== undefined && this.#bench.hasRoom) {
-        const next = this.#ready.take()
+        const next = this.#agenda.next(this.#receiver.portions)
         if (next === undefined) break
-        if (next instanceof Turn) void this.#bench.give(next).then(() => this.proceed())
-        else if (this.#mayStart(next)) this.#start(next, this.#receiver)
-        else {
-          this.#ready.putBack(next)
-          break
-        }
+        if (next instanceof Job) this.#start(next, this.#receiver)
+        else if (next instanceof Turn) void this.#bench.give(next).then(() => this.proceed())
+        else this.#startLot(new Lot(next, this), this.#receiver)
       }
     } finally {
       this.#pumping = false
     }
     this.checkIdle()
   }
-
-  #mayStart({ hand }: Job): boolean {
-    if ((this.#finishing || this.#node.stopping) && !this.#mayFinish(hand)) return false
-    // Something older is still to come back, and order matters here (feed.ts, F3).
-    return this.options.concurrency > 1 || !this.#feed.isAhead(hand)
-  }
-
-  /** M4 */
-  readonly #mayFinish = (hand: Hand): boolean =>
-    this.#node.stopping ? hand.order <= this.#feed.newestBegun : this.#bench.hasReached(hand)
 
   #start(job: Job, receiver: Receiver): void {
     const { ask } = job
@@ -210,6 +208,12 @@ export class Mailbox implements Desk {
         job.abort(new Error("the deadline of the ask has passed")),
       )
     }
+  }
+
+  #startLot(lot: Lot, receiver: Receiver): void {
+    for (const { hand } of lot.jobs) this.#feed.begin(hand)
+    this.#bench.beginLot(lot, this.#node.now())
+    receiver.startLot(lot)
   }
 
   /** A handler that does not end once its signal is aborted is stuck, and its cell with it (promise 1). */
@@ -240,7 +244,7 @@ export class Mailbox implements Desk {
     // Who took the actor's own key is told the one by which mail for its siblings can travel with it.
     const via = job.item.to === undefined ? this.options.sharedKey : undefined
     const service = this.#bench.service(job, this.#node.now(), this.#feed.size)
-    reply(this.#node, job, outcome, { service, via, reads: this.options.codec })
+    reply(this.#node, job, outcome, { service, via, reads: this.options.codec, epoch: this.#lead?.epoch })
     this.#done(job)
   }
 
@@ -256,6 +260,16 @@ export class Mailbox implements Desk {
     this.close(error)
   }
 
+  /** Nobody knows which of them it was: each comes again, alone. */
+  apart(lot: Lot, crash: Error | undefined): void {
+    if (crash !== undefined) this.#receiver = undefined
+    for (const job of lot.running.toReversed()) {
+      this.#again(job, crash === undefined ? job.begun : afterLotCrash(job.begun, this.options.maxDeliveries), true)
+    }
+    if (crash === undefined) this.proceed()
+    else this.close(crash)
+  }
+
   #blame(job: Job, error: unknown): void {
     const attempts = job.begun + 1
     switch (afterCrash(job.item.kind, attempts, this.options.maxDeliveries)) {
@@ -268,18 +282,20 @@ export class Mailbox implements Desk {
     }
   }
 
-  #again(job: Job, attempts: number): void {
+  #again(job: Job, attempts: number, alone = job.alone): void {
     const { hand, item } = job
     this.#bench.end(job)
     this.#bench.forget(job)
     const next = new Job(item, hand, attempts, this)
+    next.alone = alone
     hand.jobs.delete(job)
     hand.jobs.add(next)
-    if (hand.delivery !== undefined) this.#ready.putBack(next)
+    if (hand.delivery !== undefined) this.#agenda.putBack(next)
+    job.lot?.leave()
   }
 
   #bury(job: Job, reason: DeadReason, error: unknown, attempts: number): void {
-    this.#burial.ofJob(job, reason, error, attempts)
+    this.#burial.ofJob(job, reason, error, attempts, this.#lead?.epoch)
     this.#done(job)
   }
 
@@ -306,17 +322,16 @@ export class Mailbox implements Desk {
   }
 
   #forgetMail(): ReadonlyArray<Job> {
-    const jobs = this.#ready.forgetMail()
+    const jobs = this.#agenda.forgetMail()
     for (const job of jobs) this.#node.cancels.forget(job)
     return jobs
   }
 
   // Stopping
 
-  /** Begins no new batch, and finishes what was begun (M4). */
+  /** Begins no new batch, and finishes what was begun (agenda.ts, A1). */
   readonly finish: Effect.Effect<void> = Effect.callback((resume) => {
-    this.#finishing = true
-    this.#ready.putFirst(this.#mayFinish)
+    this.#agenda.finish()
     this.#idle.push(() => resume(Effect.void))
     this.proceed()
   })
@@ -337,8 +352,7 @@ export class Mailbox implements Desk {
   }
 
   get #unfinished(): boolean {
-    const next = this.#ready.first
-    return !this.#bench.isEmpty || (next instanceof Job && this.#mayFinish(next.hand)) || this.#feed.owing
+    return !this.#bench.isEmpty || this.#agenda.isUnfinished || this.#feed.owing
   }
 }
 

@@ -5,6 +5,8 @@ import { type Clock, Effect, type LogLevel } from "effect"
 import { v7 as uuid } from "uuid"
 import type { Broker } from "../broker/broker.ts"
 import { Cancelled } from "../protocol/errors.ts"
+import type { Frame } from "../wire/frame.ts"
+import type { GoalItem } from "../wire/goal-item.ts"
 import type { Names } from "../wire/names.ts"
 import { Cancels } from "./cancels.ts"
 import { Connection, type LinkUser } from "./connection.ts"
@@ -29,8 +31,6 @@ export class Node {
   /** A UUID v7. */
   readonly id = uuid()
   readonly names: Names
-  /** The name of the inbox queue. */
-  readonly inbox: string
   readonly run: (effect: Effect.Effect<void>) => void
   readonly clock: Clock.Clock
   readonly now: () => number
@@ -47,18 +47,29 @@ export class Node {
   /** Set while the system shuts down: no new calls from outside. */
   stopping = false
   readonly leaveInbox: Effect.Effect<void>
+  /** Called with each frame of a stream. */
+  onFrame: (frame: Frame) => void = () => {}
   /** Called when somebody asks who is there. */
   onWho: () => void = () => {}
+  /** Called with what another node says of a goal, and the name of that node. */
+  onGoal: (item: GoalItem, from: string) => void = () => {}
+  /**
+   * Calls `gone` once, with the reason, when another node has stopped or has not been heard of for two intervals of presence.
+   * The result takes it back. The own node is never gone.
+   */
+  watchPeer: (node: string, gone: (why: string) => void) => () => void = () => () => {}
   /**
    * Begins anywhere: who can write to an inbox should not be able to guess which ask is open. Below 2^30, because larger
    * numbers are objects for V8, and there is one in every ask.
    */
   #lastId = randomInt(2 ** 30)
+  readonly #inbox: Inbox
 
   constructor(options: NodeOptions) {
     const { clock, names } = options
     this.names = names
-    this.inbox = names.inbox(this.id)
+    this.#inbox = new Inbox(this)
+    this.leaveInbox = this.#inbox.leave
     this.run = options.run
     this.clock = clock
     this.now = () => clock.currentTimeMillisUnsafe()
@@ -66,10 +77,14 @@ export class Node {
     this.outbox = new Outbox(options.outbox)
     this.pending = new PendingAsks(this.deadlines)
     this.cancels = new Cancels(this.deadlines, this.now)
-    this.post = new Post(this.outbox, names, this.id, this.now, (message) => this.log("Warn", message))
-    const inbox = new Inbox(this)
-    this.leaveInbox = inbox.leave
-    this.connection = new Connection(options.broker, [topology(names), inbox], [this.#sending()])
+    const origin = { node: this.id, replyTo: this.#inbox }
+    this.post = new Post(this.outbox, names, origin, this.now, (message) => this.log("Warn", message))
+    this.connection = new Connection(options.broker, [topology(names), this.#inbox], [this.#sending()])
+  }
+
+  /** The name of the inbox queue: it may change. */
+  get inbox(): string {
+    return this.#inbox.name
   }
 
   /** Unique on this node: with its id it names a message for ever. */

@@ -42,12 +42,12 @@ export interface Mail {
   readonly replays: number
 }
 
-const replaysOf = (message: Incoming): number => {
+export const replaysOf = (message: Incoming): number => {
   const replays = message.headers["warren-replays"]
   return typeof replays === "number" && Number.isSafeInteger(replays) && replays > 0 ? replays : 0
 }
 
-const whole = (message: Incoming): Remains => ({
+export const whole = (message: Incoming): Remains => ({
   kind: "message",
   properties: rawProperties(message),
   body: message.body,
@@ -94,7 +94,7 @@ const refusal = ({ why, ask, raw }: Malformed): Omit<Unreadable, "remains"> => {
 }
 
 /** The unreadable item as a batch of its own, in JSON: its neighbours live. */
-const partOf = (message: Incoming, node: string, { raw }: Malformed): Remains => {
+export const partOf = (message: Incoming, node: string, { raw }: Malformed): Remains => {
   const body = raw === undefined ? undefined : writeJson({ node, items: [raw] })
   return body === undefined
     ? whole(message)

@@ -33,6 +33,7 @@ export class Outbox {
   readonly #limits: Limits
   readonly #lanes = new Map<string, Lane>()
   #dirty: Array<Lane> = []
+  #gathering: Array<() => void> = []
   #scheduled = false
   #link: Link | undefined
   #order = 0
@@ -47,6 +48,11 @@ export class Outbox {
   /** Parcels that are not settled yet. */
   get size(): number {
     return this.#items
+  }
+
+  /** Nothing more is taken but what is owed. */
+  get full(): boolean {
+    return this.#items >= this.#limits.items || this.#bytes >= this.#limits.bytes
   }
 
   /** The link to send on from now on; undefined holds everything back. */
@@ -82,6 +88,25 @@ export class Outbox {
     return true
   }
 
+  /** A parcel for what was sent before: it is owed, and goes to the old place (O2). */
+  again(to: Lane, parcel: Parcel & { readonly order: number }): void {
+    parcel.bytes = bytesOf(parcel.content)
+    this.#items++
+    this.#bytes += parcel.bytes
+    this.#putBack(to, [parcel])
+  }
+
+  /** What has not left, or has come back. */
+  get waiting(): ReadonlyArray<Parcel> {
+    return [...this.#lanes.values()].flatMap((lane) => lane.waiting)
+  }
+
+  /** Calls back at the end of this turn: what is pushed then still leaves with it (O1). */
+  gather(collect: () => void): void {
+    this.#gathering.push(collect)
+    this.#schedule()
+  }
+
   /** Calls back when nothing is unsettled. */
   whenIdle(idle: () => void): void {
     if (this.#items === 0) idle()
@@ -99,12 +124,17 @@ export class Outbox {
       lane.dirty = true
       this.#dirty.push(lane)
     }
+    this.#schedule()
+  }
+
+  #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
     setImmediate(() => this.#flush())
   }
 
   #flush(): void {
+    for (const collect of this.#gathering.splice(0)) collect()
     this.#scheduled = false
     const lanes = this.#dirty
     this.#dirty = []
@@ -227,4 +257,4 @@ const outgoing = (to: Destination, parcels: ReadonlyArray<Parcel>): Outgoing => 
 }
 
 const headOf = ({ node, replyTo }: Destination): BatchHead =>
-  replyTo === undefined ? { node, messageId: messageId() } : { node, messageId: messageId(), replyTo }
+  replyTo === undefined ? { node, messageId: messageId() } : { node, messageId: messageId(), replyTo: replyTo.name }

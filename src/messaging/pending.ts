@@ -14,6 +14,8 @@ export abstract class OpenAsk extends Entry {
   abstract settle(outcome: Outcome): void
   /** What its reply says of the actor that sent it; called before `settle`. */
   abstract learn(reply: ReplyItem): void
+  /** Sends it once more, for its reply may be lost. Default: it is left to its deadline. */
+  repeat(): void {}
 }
 
 export class PendingAsks {
@@ -26,6 +28,10 @@ export class PendingAsks {
 
   get size(): number {
     return this.#asks.size
+  }
+
+  get all(): ReadonlyArray<OpenAsk> {
+    return this.#asks.values()
   }
 
   /** @param deadline ms since the epoch. */

@@ -10,10 +10,11 @@ import type { MailItem, Outcome, ReplyItem } from "../wire/item.ts"
 import { itemValue } from "../wire/item-value.ts"
 import type { Names } from "../wire/names.ts"
 import { encodePlainReply } from "../wire/plain.ts"
-import type { Content, Destination, Lane, Parcel, Ready, Refusal } from "./lane.ts"
+import type { Content, Destination, Lane, Parcel, Ready, Refusal, ReplyQueue } from "./lane.ts"
 import { messageId } from "./message-ids.ts"
 import type { ReplyAddress } from "./opening.ts"
 import type { Outbox } from "./outbox.ts"
+import type { Target } from "./supply.ts"
 import { asError } from "./thrown.ts"
 
 /** What died, and why. */
@@ -25,11 +26,15 @@ export interface Death {
   /** The routing key of the actor it was for, as far as that is known. */
   readonly to: string
   readonly replays: number
+  /** Of the leader that gave it up. */
+  readonly epoch?: number | undefined
   readonly remains: Remains
+  /** Where it has to be published to be handled again. Default: as the mail of `to`. */
+  readonly home?: Target | undefined
 }
 
 /** What a reply tells of the actor that it comes from. */
-export type Hints = Pick<ReplyItem, "service" | "via" | "reads">
+export type Hints = Pick<ReplyItem, "service" | "via" | "reads" | "epoch">
 
 /** Marks an item that was split off a batch which came back: one of them may kill processes. */
 const splitHeader = "warren-split"
@@ -39,20 +44,26 @@ export const isSplit = ({ headers }: Pick<Incoming, "headers">): boolean => head
 /** ms before a dead letter or an item sent again is offered anew, when the broker would not take it. */
 const offerAgain = 1000
 
+/** Who sends: a node, and its inbox. */
+export interface Origin {
+  readonly node: string
+  readonly replyTo: ReplyQueue
+}
+
 export class Post {
   readonly #outbox: Outbox
   readonly #names: Names
   readonly #node: string
-  readonly #inbox: string
+  readonly #inbox: ReplyQueue
   readonly #now: () => number
   readonly #log: (message: string) => void
   #lastCaller: Lane | undefined
 
-  constructor(outbox: Outbox, names: Names, node: string, now: () => number, log: (message: string) => void) {
+  constructor(outbox: Outbox, names: Names, origin: Origin, now: () => number, log: (message: string) => void) {
     this.#outbox = outbox
     this.#names = names
-    this.#node = node
-    this.#inbox = names.inbox(node)
+    this.#node = origin.node
+    this.#inbox = origin.replyTo
     this.#now = now
     this.#log = log
   }
@@ -60,6 +71,13 @@ export class Post {
   /** The lane for asks and tells to whoever has bound a mailbox with this key. */
   mailTo(routingKey: string): Lane {
     return this.#outbox.lane(this.#mail(routingKey, this.#node))
+  }
+
+  /** The lane to the inbox of another node. */
+  inbox(queue: string): Lane {
+    // An inbox that is gone has nobody who waits: not mandatory.
+    // Nor is it insisted on: a reply queue that is full must not hold up the mailbox.
+    return this.#outbox.lane({ ...this.#direct(queue), onNack: "fail" })
   }
 
   /** Whether there was room in the outbox. */
@@ -74,25 +92,29 @@ export class Post {
       done()
     }
     const lane = this.#replyTo(to.queue)
-    const content = to.kind === "plain" ? encodePlainReply(outcome, to.correlationId) : replyContent(to, outcome, hints)
+    const content =
+      to.kind === "plain" ? encodePlainReply(outcome, to.correlationId, hints?.epoch) : replyContent(to, outcome, hints)
     this.#outbox.push(lane, { content, persistent: false, owed: true, settled })
   }
 
   cancel(address: Address, id: number): void {
     const content = encodeItem({ kind: "cancel", node: this.#node, id })
-    const lane = this.#outbox.lane({ ...this.#direct(routingKey(address)), exchange: this.#names.control })
-    this.#outbox.push(lane, { content, persistent: false, settled: () => {} }) // best effort: the deadline ends it too
+    // Best effort: the deadline ends it too. One inbox of several may be on a node of the broker's cluster that is down,
+    // and it is nacked for all then.
+    const to = { ...this.#direct(routingKey(address)), exchange: this.#names.control, onNack: "fail" } as const
+    this.#outbox.push(this.#outbox.lane(to), { content, persistent: false, settled: () => {} })
   }
 
   /**
    * Sends an item of a batch again on its own, with the identity it has.
    *
-   * @param key a routing key that leads to its mailbox.
+   * @param to what leads to its queue: a routing key of mail, or straight there.
    * @param done whether the broker has it; false when the mailbox is full, or it is too large on its own.
    */
-  again(key: string, item: MailItem, replays: number, done: (taken: boolean) => void): void {
-    const to = this.#mail(key, item.node)
-    this.#offer(to, replayable(item, replays), done, (refusal) => refusal._tag === "Nacked")
+  again(to: string | Target, item: MailItem, replays: number, done: (taken: boolean) => void): void {
+    const mail = this.#mail(typeof to === "string" ? to : to.routingKey, item.node)
+    const where = typeof to === "string" ? mail : { ...mail, ...to }
+    this.#offer(where, replayable(item, replays), done, (refusal) => refusal._tag === "Nacked")
   }
 
   /** @param done whether the broker has it; false when it is too large for the broker. */
@@ -106,7 +128,7 @@ export class Post {
   }
 
   #letter(death: Death): DeadLetter {
-    const { to, remains } = death
+    const { to, remains, epoch, home = { exchange: this.#names.mail, routingKey: to } } = death
     const address = fromRoutingKey(to)
     const error = asError(death.error)
     const sender = remains.kind === "item" ? remains.item.sender : undefined
@@ -116,13 +138,14 @@ export class Post {
       attempts: death.attempts,
       address: address === undefined ? "" : format(address),
       origin: {
-        exchange: this.#names.mail,
-        routingKey: to,
+        exchange: home.exchange,
+        routingKey: home.routingKey,
         node: remains.kind === "item" ? remains.item.node : "",
         ...(sender === undefined ? {} : { sender }),
       },
       at: this.#now(),
       replays: death.replays,
+      ...(epoch === undefined ? {} : { epoch }),
       remains,
     }
   }
@@ -130,9 +153,7 @@ export class Post {
   /** Answers come in runs for one caller: its lane is kept at hand. */
   #replyTo(queue: string): Lane {
     if (this.#lastCaller?.destination.routingKey !== queue) {
-      // An inbox that is gone has nobody who waits: not mandatory.
-      // Nor is it insisted on: a reply queue that is full must not hold up the mailbox.
-      this.#lastCaller = this.#outbox.lane({ ...this.#direct(queue), onNack: "fail" })
+      this.#lastCaller = this.inbox(queue)
     }
     return this.#lastCaller
   }
@@ -176,10 +197,10 @@ const replyContent = (
   outcome: Outcome,
   hints: Hints | undefined,
 ): Content => {
-  const { service, via } = hints ?? {}
+  const { service, via, epoch } = hints ?? {}
   // Who asks in MessagePack knows.
   const reads = packed ? undefined : hints?.reads
-  const item: ReplyItem = { kind: "reply", id, outcome, service, via, reads }
+  const item: ReplyItem = { kind: "reply", id, outcome, service, via, reads, epoch }
   return (packed ? itemValue(item) : undefined) ?? encodeItem(item)
 }
 

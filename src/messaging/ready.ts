@@ -21,6 +21,11 @@ export class Ready {
     MutableList.append(this.#list, work)
   }
 
+  /** What follows, at most `most` of it. */
+  head(most: number): ReadonlyArray<Job | Turn> {
+    return MutableList.toArrayN(this.#list, most)
+  }
+
   /** To the front: it was taken already, or is to be tried again at its place. */
   putBack(work: Job | Turn): void {
     MutableList.prepend(this.#list, work)
@@ -29,6 +34,11 @@ export class Ready {
   take(): Job | Turn | undefined {
     const work = MutableList.take(this.#list)
     return work === MutableList.Empty ? undefined : work
+  }
+
+  /** Takes so many, all of them mail. */
+  takeJobs(count: number): ReadonlyArray<Job> {
+    return MutableList.takeN(this.#list, count) as Array<Job>
   }
 
   /** Mail that has come back goes to its old place. */

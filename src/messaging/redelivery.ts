@@ -7,7 +7,10 @@
 // R3. A batch that has come back too often for that may carry an item that kills processes. It is split, and its items are
 //     sent again one by one, so that the killer costs itself and not its neighbours. A classic queue does not count, so
 //     there the first return splits.
-// R4. An item whose handling was begun `maxDeliveries` times is given up.
+// R4. An item whose handling was begun `maxDeliveries` times is given up; but not for what happened while it was handled
+//     together with others.
+
+import type { MailItem } from "../wire/item.ts"
 
 export interface Returned {
   readonly redelivered: boolean
@@ -34,7 +37,10 @@ export const begun = (batch: Returned, attempts: number): number =>
 
 /** What a crash means for the message that caused it. `attempts` counts this one. */
 export const afterCrash = (
-  kind: "ask" | "tell",
+  kind: MailItem["kind"],
   attempts: number,
   maxDeliveries: number,
 ): "answer" | "retry" | "bury" => (kind === "ask" ? "answer" : attempts < maxDeliveries ? "retry" : "bury")
+
+/** How often the handling of one item of a lot was begun, once the lot has crashed: at least one time is left to it. */
+export const afterLotCrash = (begun: number, maxDeliveries: number): number => Math.min(begun + 1, maxDeliveries - 1)

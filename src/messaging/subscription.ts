@@ -11,14 +11,18 @@
 // U4. The queue of a `single` clique is consumed only from `take` to `release` or the end of the link: by its leader, on a
 //     channel of its own, so that all it holds goes back in one step. And only once the leader before has let go of it, or
 //     its mail would come back behind younger mail (promise 5).
+// U5. While the node of the broker's cluster that has the queue is down, nobody waits for it but its actors (absence.ts):
+//     the link is up without it, and so is an actor that starts.
 
 import { Deferred, Effect } from "effect"
 import type { Channel, Consumer, Delivery, Link, QueueSpec } from "../broker/broker.ts"
-import type { BrokerError } from "../broker/errors.ts"
+import type { BrokerError, Inaccessible } from "../broker/errors.ts"
+import { Absence } from "./absence.ts"
 import type { LinkUser } from "./connection.ts"
 import { Keys } from "./keys.ts"
 import type { Node } from "./node.ts"
 import { isSplit } from "./post.ts"
+import type { Supply } from "./supply.ts"
 
 export interface Subscriber {
   readonly delivery: (delivery: Delivery) => void
@@ -43,7 +47,9 @@ export interface Source {
   readonly queue: QueueSpec
   /** A routing key that leads to the queue but is no actor's. */
   readonly sharedKey: string | undefined
-  /** Batches in hand, once wide. */
+  /** What fills it, when that is not mail. */
+  readonly supply: Supply | undefined
+  /** Batches in hand, once wide; it may grow. */
   readonly prefetch: number
   /** Consumed by a leader alone (U4). */
   readonly single: boolean
@@ -62,15 +68,18 @@ export class Subscription implements LinkUser {
   readonly #source: Source
   readonly #subscriber: Subscriber
   readonly #keys: Keys
-  /** Done when it is up the next time. */
+  /** U5 */
+  readonly #absence: Absence
+  /** Done when it is up the next time, or known to be absent. */
   #nextUp = Deferred.makeUnsafe<void>()
   #link: Link | undefined
   /** For whom it consumes, if for anybody (U4). */
   #claim: Claim | undefined
   #channel: Channel | undefined
   #consumer: Consumer | undefined
-  /** How it consumes, and how it is to. */
-  #narrow = true
+  /** Batches that it may have in hand: how many it has asked for, and how many once nothing is suspect. */
+  #width = 1
+  #widest: number
   #suspicious = true
   #resizing = false
   #left = false
@@ -80,31 +89,47 @@ export class Subscription implements LinkUser {
   constructor(node: Node, source: Source, subscriber: Subscriber) {
     this.#node = node
     this.#keys = new Keys(node, source.queue.name)
+    this.#absence = new Absence(node, source.queue.name)
     this.#source = source
+    this.#widest = source.prefetch
     this.#subscriber = subscriber
     this.#claim = source.single ? undefined : { over: false }
   }
 
   up(link: Link): Effect.Effect<void, BrokerError> {
+    return this.#orWait(link, this.#begun(link))
+  }
+
+  #begun(link: Link): Effect.Effect<void, BrokerError> {
     return Effect.gen({ self: this }, function* () {
       const { names } = this.#node
-      const { queue, sharedKey } = this.#source
+      const { queue, sharedKey, supply } = this.#source
       yield* link.declareQueue(queue)
       if (sharedKey !== undefined) {
         yield* link.bind({ queue: queue.name, exchange: names.mail, routingKey: sharedKey })
       }
+      if (supply !== undefined) yield* supply.bind(link)
       yield* this.#keys.bindAll(link)
       this.#link = link
       yield* this.#begin(link)
-      const up = this.#nextUp
-      this.#nextUp = Deferred.makeUnsafe()
-      Deferred.doneUnsafe(up, Effect.void)
+      this.#absence.ended()
+      this.#reached()
     })
+  }
+
+  #reached(): void {
+    const up = this.#nextUp
+    this.#nextUp = Deferred.makeUnsafe()
+    Deferred.doneUnsafe(up, Effect.void)
   }
 
   down(): void {
     if (this.#source.single) this.#claim = undefined
     this.#lose()
+  }
+
+  moved(link: Link): Effect.Effect<void, BrokerError> {
+    return Effect.suspend(() => (this.#link === link ? this.#keys.moved(link) : Effect.void))
   }
 
   /** Consumes from now on, for as long as the claim holds. */
@@ -113,7 +138,8 @@ export class Subscription implements LinkUser {
       if (this.#claim === claim) return Effect.void
       this.#claim = claim
       const link = this.#link
-      return link === undefined ? Effect.void : this.#begin(link) // without one it is taken with the next `up`
+      // Without one it is taken with the next `up`.
+      return link === undefined ? Effect.void : this.#orWait(link, this.#begin(link))
     })
   }
 
@@ -132,13 +158,14 @@ export class Subscription implements LinkUser {
       if (!holds()) return
       if (this.#source.single) {
         const vacated = Effect.timeoutOption(this.#vacated(link), handover.longest)
-        const [channel] = yield* Effect.all([link.openChannel, vacated], { concurrency: 2 })
+        const [channel, looked] = yield* Effect.all([link.openChannel, Effect.exit(vacated)], { concurrency: 2 })
         if (!holds()) return yield* Effect.ignore(channel.close)
         this.#channel = channel
+        yield* looked
       }
       this.#subscriber.begins()
-      this.#narrow = this.#suspicious = !(this.#source.ordered || this.#subscriber.resuming())
-      yield* this.#consume(link, this.#narrow ? 1 : this.#source.prefetch)
+      this.#suspicious = !(this.#source.ordered || this.#subscriber.resuming())
+      yield* this.#consume(link)
     })
     if (!this.#source.single) return begin
     // Its channel may die by itself; when it was the link, the claim is gone.
@@ -183,7 +210,23 @@ export class Subscription implements LinkUser {
 
   /** Batches that the broker hands out before one is acked. */
   get window(): number {
-    return this.#narrow ? 1 : this.#source.prefetch
+    return this.#width
+  }
+
+  /** The same, once nothing is suspect. */
+  get widest(): number {
+    return this.#widest
+  }
+
+  /** From now on that is at least so many. */
+  widen(prefetch: number): void {
+    if (prefetch <= this.#widest) return
+    this.#widest = prefetch
+    if (this.#link !== undefined) this.#resize(this.#link)
+  }
+
+  get #wanted(): number {
+    return this.#suspicious ? 1 : this.#widest
   }
 
   /** One more actor, whose key is bound from the next `up` on. */
@@ -196,12 +239,14 @@ export class Subscription implements LinkUser {
     this.#keys.remove(key)
   }
 
-  /** Until the key of an actor that was added is bound. */
+  /** Until the key of an actor that was added is bound. While the queue is absent it does not wait (U5). */
   reach(key: string): Effect.Effect<void, BrokerError> {
     return Effect.suspend((): Effect.Effect<void, BrokerError> => {
+      if (this.#absence.lasts) return Effect.void
       const link = this.#link
       const later = Effect.suspend(() => Effect.andThen(Deferred.await(this.#nextUp), this.reach(key)))
-      return link === undefined ? later : Effect.catchTag(this.#keys.bind(link, key), "LinkLost", () => later)
+      if (link === undefined) return later
+      return Effect.catchTag(this.#orWait(link, this.#keys.bind(link, key)), "LinkLost", () => later)
     })
   }
 
@@ -227,7 +272,9 @@ export class Subscription implements LinkUser {
     return Effect.andThen(Effect.ignore(consumer.cancel), giveBackAll)
   }
 
-  #consume(link: Link, prefetch: number): Effect.Effect<void, BrokerError> {
+  #consume(link: Link): Effect.Effect<void, BrokerError> {
+    const prefetch = this.#wanted
+    this.#width = prefetch
     const channel = this.#channel
     if (this.#left || (this.#source.single && channel === undefined)) return Effect.void
     const listener = {
@@ -257,18 +304,17 @@ export class Subscription implements LinkUser {
   /** U1. Before consume-ok, and while it changes already, it waits for that. */
   #resize(link: Link): void {
     const consumer = this.#consumer
-    const narrow = this.#suspicious
-    if (this.#narrow === narrow || this.#resizing || consumer === undefined) return
-    this.#narrow = narrow
+    if (this.#width === this.#wanted || this.#resizing || consumer === undefined) return
+    this.#width = this.#wanted
     this.#resizing = true
     const again = Effect.suspend(() =>
       // It may have been subscribed anew meanwhile, on this link or another.
-      this.#consumer === consumer ? this.#consume(link, narrow ? 1 : this.#source.prefetch) : Effect.void,
+      this.#consumer === consumer ? this.#consume(link) : Effect.void,
     )
     const resized = consumer.cancel.pipe(
       Effect.andThen(again),
       Effect.catchTag("NotFound", (error) => Effect.sync(() => this.#cancelled(link, error.message))),
-      Effect.catch((error) => this.#failed(error)),
+      Effect.catch((error) => this.#failed(link, error)),
     )
     this.#node.run(resized)
   }
@@ -277,10 +323,15 @@ export class Subscription implements LinkUser {
   #cancelled(link: Link, why: string): void {
     if (this.#link !== link || this.#left) return
     this.#node.log("Warn", `${this.#source.queue.name}: the broker ended the consumer (${why}); subscribing again`)
+    this.#drop()
+    this.#node.run(Effect.catch(this.#upAgain(link), (error) => this.#failed(link, error)))
+  }
+
+  /** It has no consumer any more, though the link lives. */
+  #drop(): void {
     const channel = this.#channel
     this.#lose()
     if (channel !== undefined) this.#node.run(Effect.ignore(channel.close))
-    this.#node.run(Effect.catch(this.#upAgain(link), (error) => this.#failed(error)))
   }
 
   /** RabbitMQ cancels before it deletes: a queue may still be there when it is declared, and be gone a moment later. */
@@ -290,10 +341,28 @@ export class Subscription implements LinkUser {
     )
   }
 
-  /** A lost link is no news here, the next one brings us up; anything else ends the members. */
-  #failed(error: BrokerError): Effect.Effect<void> {
+  #orWait(link: Link, effect: Effect.Effect<void, BrokerError>): Effect.Effect<void, BrokerError> {
+    return Effect.catchTag(effect, "Inaccessible", (error) => Effect.sync(() => this.#wait(link, error)))
+  }
+
+  /** U5 */
+  #wait(link: Link, error: Inaccessible): void {
+    if (this.#left || this.#node.connection.link !== link) return
+    this.#drop()
+    const again = Effect.suspend(() => this.#upAgain(link))
+    this.#absence.noticed(
+      link,
+      error,
+      Effect.catch(again, (failure) => this.#failed(link, failure)),
+    )
+    this.#reached()
+  }
+
+  /** A lost link is no news here, the next one brings us up; what does not pass ends the members. */
+  #failed(link: Link, error: BrokerError): Effect.Effect<void> {
     return Effect.sync(() => {
-      if (error._tag !== "LinkLost") this.#subscriber.refused(error)
+      if (error._tag === "Inaccessible") this.#wait(link, error)
+      else if (error._tag !== "LinkLost") this.#subscriber.refused(error)
     })
   }
 }

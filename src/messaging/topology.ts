@@ -13,6 +13,7 @@ export const topology = (names: Names): LinkUser => ({
       yield* link.declareExchange({ name: names.mail, type: "direct" })
       yield* link.declareExchange({ name: names.control, type: "direct" })
       yield* link.declareExchange({ name: names.presence, type: "topic" })
+      yield* link.declareExchange({ name: names.events, type: "topic" })
       yield* link.declareExchange({ name: names.dead, type: "direct" })
       // Listing dead letters returns them, and that must not cost one.
       yield* link.declareQueue({ name: names.deadLetters, type: "quorum", deliveryLimit: unlimitedDeliveries })

@@ -4,6 +4,7 @@
 
 import type { Hand } from "./hand.ts"
 import { Job } from "./job.ts"
+import type { Lot } from "./lot.ts"
 import { Ring } from "./ring.ts"
 import { Turn } from "./turn.ts"
 
@@ -50,12 +51,22 @@ export class Workbench {
 
   /** To be followed by `handed`, once the cell has it, which may then be done with it already. */
   begin(job: Job, now: number): void {
+    this.#put(job, now)
+    this.#running++
+    this.#starting = job
+  }
+
+  /** Those of a lot take one place. */
+  beginLot({ jobs }: Lot, now: number): void {
+    for (const job of jobs) this.#put(job, now)
+    this.#running++
+  }
+
+  #put(job: Job, now: number): void {
     job.state = "running"
     job.startedAt = now
     this.#begun.add(job)
-    this.#running++
     if (job.hand.order > this.#newest) this.#newest = job.hand.order
-    this.#starting = job
   }
 
   handed(): void {
@@ -77,7 +88,7 @@ export class Workbench {
 
   /** Its place is free. */
   end(job: Job): void {
-    if (job.running) this.#running--
+    if (job.running && (job.lot === undefined || job.lot.end())) this.#running--
     job.end()
   }
 

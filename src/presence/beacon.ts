@@ -99,6 +99,7 @@ export class Beacon implements LinkUser {
       pid: process.pid,
       startedAt: this.#startedAt,
       warren: warrenVersion,
+      ...(this.#link !== undefined && { link: this.#link.id, inbox: this.#node.inbox }),
       lag: this.#gauge.read,
       bye: false,
       members,
@@ -156,7 +157,8 @@ export class Beacon implements LinkUser {
     const to = { exchange: this.#node.names.presence, routingKey: beatKey(beat.node) }
     link.publish({ ...encodeBeat(beat), ...to }, (failure) => {
       if (this.#link === link) this.#unconfirmed--
-      if (failure !== undefined && failure._tag !== "LinkLost") {
+      // Nacked it is when one of many queues is on a node of the broker's cluster that is down: the others have got it.
+      if (failure !== undefined && failure._tag !== "LinkLost" && failure._tag !== "Nacked") {
         this.#node.log("Warn", `a beat of this node was lost: ${failure.message}`)
       }
       settled?.()

@@ -8,56 +8,48 @@
 // W4. A message that cannot be read costs itself.
 
 import { Deferred, Effect } from "effect"
-import type { Delivery, Link } from "../broker/broker.ts"
+import type { Incoming, Link } from "../broker/broker.ts"
 import type { BrokerError } from "../broker/errors.ts"
-import type { LinkUser } from "../messaging/connection.ts"
 import type { Node } from "../messaging/node.ts"
-import { Soon } from "../messaging/soon.ts"
-import { type Beat, beatPattern, decodeBeat } from "../wire/beat.ts"
+import { type Beat, decodeBeat } from "../wire/beat.ts"
 import { isMalformed } from "../wire/malformed.ts"
 import { Alarm, elapsed } from "./alarm.ts"
+import { Coroner } from "./coroner.ts"
+import { Ear } from "./ear.ts"
 import { RegistryClosed } from "./errors.ts"
 import { Inquiry } from "./inquiry.ts"
 import type { Transition } from "./listed.ts"
+import { eventExchange } from "./obituary.ts"
 import { Probe } from "./probe.ts"
 import { apply, due, dueOf, emptyView, excuse, judge, restart, type Step, type View } from "./view.ts"
 
 /** ms for which it stays open after the last who wanted to know. */
 const linger = 60_000
-/** ms without a consumer after which the broker deletes the queue of a node that is gone. */
-const expires = 10_000
-const prefetch = 256
-/** Deliveries, and ms, after which they are acked. */
-const ackAfter = { count: 64, ms: 10 }
 /** ms by which a probe may be late and still prove something, and between two when one was lost. */
 const probeSlack = 100
 const probeAgain = 500
-/** ms before the queue is declared again, when that failed while it was being deleted. */
-const declareAgain = 200
-/** ms that an orderly stop waits for the broker. */
-const leaveWithin = 1_000
 
 /** Who wants to know. What they throw is logged. */
 export interface Spectator {
   readonly transitions?: (transitions: ReadonlyArray<Transition>) => void
+  /** Something was learned of a node, or concluded from its silence; what it runs need not have changed. */
+  readonly learned?: () => void
   /** A beat that was news, the own node's included. */
   readonly beat?: (beat: Beat) => void
   /** The question who is there has been answered; or it never will be. */
   readonly settled?: (failure: BrokerError | RegistryClosed | undefined) => void
 }
 
-export class Lookout implements LinkUser {
+export class Lookout {
   readonly #node: Node
-  readonly #queue: string
   readonly #own: () => Beat
   readonly #spectators = new Set<Spectator>()
+  readonly #ear: Ear
   readonly #inquiry: Inquiry
   readonly #probe: Probe
+  readonly #coroner: Coroner
   readonly #judgement: Alarm
   readonly #closing: Alarm
-  readonly #acks = new Soon<Delivery>(ackAfter.ms, (deliveries) => {
-    for (const delivery of deliveries) delivery.ack()
-  })
   #view: View
   /** Ends the life that runs; the next begins when the former is over. */
   #end: Deferred.Deferred<void> | undefined
@@ -71,11 +63,21 @@ export class Lookout implements LinkUser {
   /** @param own the beat of this moment. */
   constructor(node: Node, own: () => Beat) {
     this.#node = node
-    this.#queue = node.names.beats(node.id)
     this.#own = own
     this.#view = emptyView(node.id)
     this.#inquiry = new Inquiry(node, () => this.#settle())
-    this.#probe = new Probe(node, this.#queue)
+    this.#probe = new Probe(node)
+    const conclude = (step: Step) => {
+      this.#take(step)
+      this.#judgeBy(due(this.#view))
+    }
+    this.#coroner = new Coroner(node, () => this.#view, conclude)
+    this.#ear = new Ear(node, {
+      bind: (link, queue) => this.#coroner.listen(link, queue),
+      began: (link, queue) => this.#begin(link, queue),
+      heard: (message) => this.#receive(message),
+      ended: () => this.#deafen(),
+    })
     this.#judgement = new Alarm(node.clock, () => this.#consider())
     this.#closing = new Alarm(node.clock, () => this.#close())
   }
@@ -91,6 +93,11 @@ export class Lookout implements LinkUser {
 
   get stopped(): boolean {
     return this.#stopped
+  }
+
+  /** Some nodes are not listed, for want of room. */
+  get full(): boolean {
+    return this.#full
   }
 
   /** Why nothing is heard now, though it was once; undefined while all is well. */
@@ -133,8 +140,7 @@ export class Lookout implements LinkUser {
     this.refresh()
     const life = Effect.gen({ self: this }, function* () {
       yield* former
-      yield* Effect.addFinalizer(() => this.#leave)
-      yield* this.#node.connection.join(this)
+      yield* this.#ear.hear
       return yield* Effect.never
     })
     this.#node.run(
@@ -149,7 +155,7 @@ export class Lookout implements LinkUser {
     const end = this.#end
     if (end === undefined) return
     this.#end = undefined
-    this.down()
+    this.#deafen()
     this.#everSettled = false
     this.#view = emptyView(this.#node.id)
     Deferred.doneUnsafe(end, Effect.void)
@@ -174,63 +180,28 @@ export class Lookout implements LinkUser {
 
   // The link
 
-  up(link: Link): Effect.Effect<void, BrokerError> {
-    return Effect.gen({ self: this }, function* () {
-      const listener = {
-        delivery: (delivery: Delivery) => this.#receive(delivery),
-        cancelled: (why: string) => this.#cancelled(link, why),
-      }
-      yield* link.declareQueue({ name: this.#queue, type: "classic", expires })
-      yield* link.bind({ queue: this.#queue, exchange: this.#node.names.presence, routingKey: beatPattern })
-      yield* link.consume(this.#queue, { prefetch }, listener)
-      if (this.#end !== undefined) this.#begin(link)
-    })
-  }
-
   /** W2, W3 */
-  #begin(link: Link): void {
+  #begin(link: Link, queue: string): void {
+    if (this.#end === undefined) return
     this.#link = link
+    this.#probe.use(queue)
     this.#view = restart(this.#view, elapsed(this.#node.clock))
     this.#judgeBy(due(this.#view))
     this.#inquiry.ask(link)
   }
 
-  down(): void {
+  #deafen(): void {
     if (this.#link !== undefined) this.#lostAt = elapsed(this.#node.clock)
     this.#link = undefined
-    this.#acks.forget()
     this.#inquiry.forget()
     this.#probe.forget()
+    this.#coroner.forget()
     this.#judgement.cancel()
   }
 
-  /** The queue goes, and its consumer with it. */
-  readonly #leave: Effect.Effect<void> = Effect.suspend(() => {
-    const { link } = this.#node.connection
-    if (link === undefined) return Effect.void // the broker deletes it after `expires`
-    return Effect.ignore(Effect.timeoutOption(link.deleteQueue(this.#queue), leaveWithin))
-  })
-
-  #cancelled(link: Link, why: string): void {
-    if (this.#link !== link) return
-    this.#node.log("Warn", `${this.#queue}: the broker ended the consumer (${why}); subscribing again`)
-    this.down()
-    this.#node.run(this.#upAgain(link))
-  }
-
-  /** RabbitMQ cancels before it deletes: a queue may still be there when it is declared, and be gone a moment later. */
-  #upAgain(link: Link): Effect.Effect<void> {
-    const again = Effect.suspend(() => Effect.andThen(Effect.sleep(declareAgain), this.#upAgain(link)))
-    return Effect.suspend(() => {
-      if (this.#end === undefined || this.#node.connection.link !== link) return Effect.void
-      return Effect.catch(this.up(link), (error) => (error._tag === "LinkLost" ? Effect.void : again))
-    })
-  }
-
-  #receive(delivery: Delivery): void {
+  #receive(message: Incoming): void {
     if (this.#end === undefined) return
-    this.#acks.add(delivery, ackAfter.count)
-    const { message } = delivery
+    if (message.exchange === eventExchange) return this.#coroner.hear(message)
     if (message.exchange !== this.#node.names.presence) return this.#probed(message.messageId)
     const beat = decodeBeat(message)
     if (isMalformed(beat)) {
@@ -262,6 +233,7 @@ export class Lookout implements LinkUser {
   #take({ view, transitions }: Step): void {
     this.#view = view
     if (transitions.length > 0) this.#tell((spectator) => spectator.transitions?.(transitions))
+    this.#tell((spectator) => spectator.learned?.())
   }
 
   #overflow(): void {

@@ -8,6 +8,7 @@ import { type MemberReport, maxInterval, minInterval } from "../wire/beat.ts"
 import { Beacon } from "./beacon.ts"
 import { Leaders } from "./leaders.ts"
 import { Lookout } from "./lookout.ts"
+import { Peers } from "./peers.ts"
 import { type Registry, registry } from "./registry.ts"
 
 export interface PresenceOptions {
@@ -23,6 +24,7 @@ export class Presence {
   readonly #beacon: Beacon
   readonly #lookout: Lookout
   readonly #leaders: Leaders
+  readonly #peers: Peers
 
   constructor(node: Node, options: PresenceOptions) {
     const interval = Math.round(Math.min(maxInterval, Math.max(minInterval, options.interval)))
@@ -34,6 +36,7 @@ export class Presence {
     })
     this.#lookout = new Lookout(node, () => this.#beacon.compose())
     this.#leaders = new Leaders(node, this.#lookout)
+    this.#peers = new Peers(node, this.#lookout, interval)
     this.registry = registry(node, this.#lookout)
   }
 
@@ -54,6 +57,7 @@ export class Presence {
   readonly run: Effect.Effect<void, BrokerError, Scope.Scope> = Effect.suspend(() => {
     const stop = Effect.all([this.#beacon.leave, this.#lookout.shut], { concurrency: 2, discard: true })
     this.#node.onWho = () => this.#beacon.asked()
+    this.#node.watchPeer = this.#peers.watch
     this.#beacon.start()
     return Effect.andThen(
       Effect.addFinalizer(() => stop),

@@ -16,13 +16,17 @@ export interface Proof {
 
 export class Probe {
   readonly #node: Node
-  readonly #queue: string
+  #queue = ""
   #id: string | undefined
   #sent = 0
   #usual = 0
 
-  constructor(node: Node, queue: string) {
+  constructor(node: Node) {
     this.#node = node
+  }
+
+  /** The queue that is read from now on. */
+  use(queue: string): void {
     this.#queue = queue
   }
 

@@ -7,6 +7,7 @@
 //     within two. It is suspect too when its beat says that its event loop was held up for more than half of one.
 // V3. The observer does not judge itself by its silence.
 // V4. What is remembered is bounded: nodes, members, and the time that a node which has gone is remembered for its number.
+// V5. Of a node that is cut off (obituary.ts) only a beat on another link tells that it is not: one may have been on its way.
 
 import { type Beat, type MemberReport, majorOf } from "../wire/beat.ts"
 import { differs, type Filter, type Listed, type ListedNode, matches, type Transition } from "./listed.ts"
@@ -17,7 +18,9 @@ export interface Sighting {
   readonly beat: Beat
   /** When it came. */
   readonly heard: number
-  readonly standing: "alive" | "silent" | "held up" | "gone"
+  readonly standing: "alive" | "silent" | "held up" | "cut off" | "gone"
+  /** When the broker told that its link had ended, if it is "cut off". */
+  readonly cut?: number
 }
 
 export interface View {
@@ -36,7 +39,7 @@ export interface Step {
 
 /** Intervals in silence. */
 const suspectAfter = 1.5
-const deadAfter = 1.8
+export const deadAfter = 1.8
 /** Part of an interval that an event loop may be held up. */
 const heldUpAfter = 0.5
 /** ms for which the number of a node that has gone is remembered. */
@@ -54,10 +57,15 @@ export const apply = (view: View, beat: Beat, at: number): Step => {
   const before = view.nodes.get(beat.node)
   if (before !== undefined && beat.seq <= before.beat.seq) return { view, transitions: [] } // V1
   if (isFull(view, beat)) return { view, transitions: [], full: true }
-  const heldUp = beat.lag > beat.interval * heldUpAfter
-  const after: Sighting = { beat, heard: at, standing: beat.bye ? "gone" : heldUp ? "held up" : "alive" }
+  const after = sighted(before, beat, at)
   const why = beat.bye ? "its node has stopped" : "it has stopped"
   return { view: withNode(view, after, before === undefined), transitions: transitions(before, after, at, why) }
+}
+
+const sighted = (before: Sighting | undefined, beat: Beat, heard: number): Sighting => {
+  if (beat.bye) return { beat, heard, standing: "gone" }
+  if (before?.standing === "cut off" && beat.link === before.beat.link) return { ...before, beat, heard } // V5
+  return { beat, heard, standing: beat.lag > beat.interval * heldUpAfter ? "held up" : "alive" }
 }
 
 /** V4 */
@@ -92,7 +100,7 @@ export const judge = (view: View, at: number): Step => {
       const after: Sighting = { beat: { ...before.beat, members: [] }, heard: at, standing: "gone" }
       nodes.set(node, after)
       changes.push(...transitions(before, after, at, silent(before.beat, at - before.heard)))
-    } else if (at >= before.heard + interval * suspectAfter && before.standing !== "silent") {
+    } else if (at >= before.heard + interval * suspectAfter && !isSilent(before)) {
       const after: Sighting = { ...before, standing: "silent" }
       nodes.set(node, after)
       changes.push(...transitions(before, after, at))
@@ -101,22 +109,38 @@ export const judge = (view: View, at: number): Step => {
   return { view: { ...view, nodes }, transitions: changes }
 }
 
+/** It is suspect until a beat takes that back, or it is dead. */
+const isSilent = ({ standing }: Sighting): boolean => standing === "silent" || standing === "cut off"
+
+/** Something else than a beat tells of a node. */
+export const revise = (view: View, node: string, at: number, tell: (before: Sighting) => Sighting): Step => {
+  const before = view.nodes.get(node)
+  if (before === undefined) return { view, transitions: [] }
+  const after = tell(before)
+  const why = after.standing === "gone" ? verdictOf(before, at).why : undefined
+  const nodes = new Map(view.nodes).set(node, after)
+  return { view: { ...view, nodes }, transitions: transitions(before, after, at, why) }
+}
+
 /** Nothing is held against anybody for the last `ms`: for so long nothing could be heard. */
-export const excuse = (view: View, ms: number): View => shifted(view, ({ heard }) => heard + ms)
+export const excuse = (view: View, ms: number): View =>
+  changed(view, (sighting) => ({ ...sighting, heard: sighting.heard + ms }))
 
-/** Silence is counted from now on. */
-export const restart = (view: View, at: number): View => shifted(view, () => at)
+/** Silence is counted from now on, and counts alone: what the broker told meanwhile is not known. */
+export const restart = (view: View, at: number): View =>
+  changed(view, ({ beat, standing }) => ({ beat, heard: at, standing: standing === "cut off" ? "silent" : standing }))
 
-const shifted = (view: View, heard: (sighting: Sighting) => number): View => {
+const changed = (view: View, change: (sighting: Sighting) => Sighting): View => {
   const nodes = new Map<string, Sighting>()
-  for (const [node, sighting] of view.nodes) nodes.set(node, { ...sighting, heard: heard(sighting) })
+  for (const [node, sighting] of view.nodes) nodes.set(node, change(sighting))
   return { ...view, nodes }
 }
 
 /** When the silence of this node has something to say next; never, when it has gone. */
-export const dueOf = ({ beat, heard, standing }: Sighting): number => {
+export const dueOf = (sighting: Sighting): number => {
+  const { beat, heard, standing } = sighting
   if (standing === "gone") return Number.POSITIVE_INFINITY
-  return heard + beat.interval * (standing === "silent" ? deadAfter : suspectAfter)
+  return heard + beat.interval * (isSilent(sighting) ? deadAfter : suspectAfter)
 }
 
 /** When `judge` has something to do next; Infinity for never. */
@@ -131,19 +155,23 @@ export const due = (view: View): number => {
 const time = (ms: number): string => (ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`)
 
 /** For people. */
-export const silent = ({ at, members }: Beat, silence: number): string => {
+export const silent = (beat: Beat, silence: number): string => `no beat for ${time(silence)}${lastWork(beat)}`
+
+const lastWork = ({ at, members }: Beat): string => {
   const all = members.flatMap(({ address, handling }) => handling.map((work) => ({ ...work, address })))
   const [oldest] = all.sort((a, b) => a.since - b.since)
-  const then =
-    oldest &&
-    `; it was handling \`${oldest.message}\` in ${oldest.address} for ${time(Math.max(0, at - oldest.since))} then`
-  return `no beat for ${time(silence)}${then ?? ""}`
+  if (oldest === undefined) return ""
+  const { message, address, since } = oldest
+  return `; it was handling \`${message}\` in ${address} for ${time(Math.max(0, at - since))} then`
 }
 
 type Verdict = Pick<Listed, "health" | "why">
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
-const verdictOf = ({ beat, heard, standing }: Sighting, at: number): Verdict => {
+const verdictOf = ({ beat, heard, standing, cut }: Sighting, at: number): Verdict => {
+  if (cut !== undefined) {
+    return { health: "suspect", why: `the broker saw its connection end ${time(at - cut)} ago${lastWork(beat)}` }
+  }
   if (standing === "silent") return { health: "suspect", why: silent(beat, at - heard) }
   if (standing === "held up") return { health: "suspect", why: `its event loop was blocked for ${time(beat.lag)}` }
   return { health: "alive" }

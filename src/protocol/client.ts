@@ -2,12 +2,17 @@
 
 import type { Duration, Effect, Stream } from "effect"
 import type { AskError } from "./errors.ts"
+import type { ActionCall, EffectActionCall, GoalOptions } from "./goal.ts"
 import type { Headers } from "./handlers.ts"
 import type { Action, Ask, Event, Messages, Tell } from "./message.ts"
 import type { Got, Sent, StreamOf } from "./slot.ts"
+import type { EffectEvents, EventMessage, SubscribeOptions, Subscription } from "./subscription.ts"
 
 export interface CallOptions {
-  /** How long to wait. A nested ask waits no longer than the ask it belongs to. */
+  /**
+   * How long to wait; for a stream until somebody has taken it on. A nested ask waits no longer than the ask it belongs to,
+   * and a nested stream ends with it.
+   */
   readonly timeout?: Duration.Input
   /** Aborting it cancels the call at both ends. */
   readonly signal?: AbortSignal
@@ -24,30 +29,12 @@ export interface PromiseCall<Args extends ReadonlyArray<unknown>, A, E> {
 }
 
 // biome-ignore lint/suspicious/noConfusingVoidType: it is what a slot of `Schema.Void` holds
-type Args<P> = [Sent<P>] extends [void]
-  ? [payload?: undefined, options?: CallOptions]
-  : [payload: Sent<P>, options?: CallOptions]
+type Args<P, O = CallOptions> = [Sent<P>] extends [void]
+  ? [payload?: undefined, options?: O]
+  : [payload: Sent<P>, options?: O]
 type PromiseArgs<P> =
   P extends StreamOf<infer I> ? [items: AsyncIterable<Sent<I>> | Iterable<Sent<I>>, options?: CallOptions] : Args<P>
 type EffectArgs<P> = P extends StreamOf<infer I> ? [items: Stream.Stream<Sent<I>>, options?: CallOptions] : Args<P>
-
-export interface GoalHandle<F, A, E> {
-  readonly id: string
-  readonly feedback: AsyncIterable<F>
-  readonly result: Promise<A>
-  readonly outcome: Promise<Outcome<A, E | AskError>>
-  readonly cancel: () => Promise<void>
-}
-export interface EventMessage<B> {
-  readonly body: B
-  readonly source: string
-  readonly headers: Headers
-}
-export interface EventFilter {
-  readonly id?: string
-  readonly topic?: string
-  readonly headers?: Headers
-}
 
 export type PromiseClient<M extends Messages> = {
   readonly [K in keyof M]: M[K] extends Ask<infer P, infer O, infer E>
@@ -57,9 +44,9 @@ export type PromiseClient<M extends Messages> = {
     : M[K] extends Tell<infer P>
       ? PromiseCall<Args<P>, void, never>
       : M[K] extends Event<infer B>
-        ? (filter?: EventFilter) => AsyncIterable<EventMessage<Got<B>>>
+        ? (options?: SubscribeOptions) => Subscription<EventMessage<Got<B>>>
         : M[K] extends Action<infer G, infer F, infer O, infer E>
-          ? (...args: Args<G>) => Promise<GoalHandle<Got<F>, Got<O>, Got<E>>>
+          ? ActionCall<Args<G, GoalOptions>, Got<F>, Got<O>, Got<E>>
           : never
 }
 
@@ -71,9 +58,9 @@ export type EffectClient<M extends Messages> = {
     : M[K] extends Tell<infer P>
       ? (...args: Args<P>) => Effect.Effect<void, AskError>
       : M[K] extends Event<infer B>
-        ? (filter?: EventFilter) => Stream.Stream<EventMessage<Got<B>>, AskError>
+        ? EffectEvents<EventMessage<Got<B>>>
         : M[K] extends Action<infer G, infer F, infer O, infer E>
-          ? (...args: Args<G>) => Effect.Effect<GoalHandle<Got<F>, Got<O>, Got<E>>, AskError>
+          ? EffectActionCall<Args<G, GoalOptions>, Got<F>, Got<O>, Got<E>>
           : never
 }
 

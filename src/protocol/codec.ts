@@ -22,18 +22,44 @@ export interface Codec {
   readonly decode: (json: unknown) => unknown
 }
 
-/** The compiled slots of an ask or a tell. A tell has no reply, no error. */
-export interface Compiled {
-  readonly kind: "ask" | "tell"
-  readonly payload: Codec
-  readonly reply: Codec
+/** What a handler may answer instead of a value. */
+interface Declared {
   readonly error: Codec
   /** Whether a thrown value is an answer that the protocol declares. */
   readonly isDeclared: (error: unknown) => boolean
 }
 
-/** What this version does not carry yet, by message name, or the compiled message. */
-export type CompiledMessage = Compiled | { readonly kind: "later"; readonly what: string }
+/** The compiled slots of an ask with one payload and one reply, or of a tell, which has no reply and no error. */
+export interface CompiledCall extends Declared {
+  readonly kind: "ask" | "tell"
+  readonly payload: Codec
+  readonly reply: Codec
+}
+
+/** The compiled slots of an ask that is a stream, of one item where there are many. */
+export interface CompiledStream extends Declared {
+  readonly kind: "stream"
+  readonly payload: Codec
+  readonly reply: Codec
+  /** Whether the payload is many items. */
+  readonly up: boolean
+  /** Whether the reply is many items. */
+  readonly down: boolean
+}
+
+export interface CompiledEvent {
+  readonly kind: "event"
+  readonly body: Codec
+}
+
+export interface CompiledAction extends Declared {
+  readonly kind: "action"
+  readonly goal: Codec
+  readonly feedback: Codec
+  readonly result: Codec
+}
+
+export type CompiledMessage = CompiledCall | CompiledStream | CompiledEvent | CompiledAction
 
 const guarded =
   (run: (value: unknown) => unknown) =>
@@ -162,21 +188,27 @@ const compileMessage = (
         isDeclared: () => false,
       }
     case "ask": {
-      if (isStream(message.payload) || isStream(message.reply)) return { kind: "later", what: "a stream" }
-      const error = compile(one(message.error))
-      return {
-        kind: "ask",
-        payload: compile(message.payload),
-        reply: compile(message.reply),
-        error,
-        isDeclared: declares(message.error, error),
-      }
+      const { payload, reply } = message
+      const slots = { payload: compile(one(payload)), reply: compile(one(reply)), ...declared(message.error) }
+      const [up, down] = [isStream(payload), isStream(reply)]
+      return up || down ? { kind: "stream", ...slots, up, down } : { kind: "ask", ...slots }
     }
     case "event":
-      return { kind: "later", what: "an event" }
+      return { kind: "event", body: compile(message.body) }
     case "action":
-      return { kind: "later", what: "an action" }
+      return {
+        kind: "action",
+        goal: compile(message.goal),
+        feedback: compile(message.feedback),
+        result: compile(message.result),
+        ...declared(message.error),
+      }
   }
+}
+
+const declared = (slot: Slot): Declared => {
+  const error = compile(slot)
+  return { error, isDeclared: declares(slot, error) }
 }
 
 /** An Effect Schema knows its own values; of a Standard Schema we ask whether it would accept the value at the far end. */

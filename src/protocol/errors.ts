@@ -88,26 +88,7 @@ export class Disconnected extends Schema.TaggedError<Disconnected>()("Disconnect
   }
 }
 
-/** Declared by the protocol, but not carried by this version of Warren. Nothing was sent. */
-export class NotYet extends Schema.TaggedError<NotYet>()("NotYet", { what: Schema.String }) {
-  get retrySafe(): true {
-    return true
-  }
-  override get message(): string {
-    return `${this.what} can be declared but not used yet in this version of Warren; use an ask or a tell`
-  }
-}
-
-export const AskReason = Schema.Union([
-  TimedOut,
-  NoSuchActor,
-  MailboxFull,
-  Rejected,
-  Crashed,
-  Cancelled,
-  Disconnected,
-  NotYet,
-])
+export const AskReason = Schema.Union([TimedOut, NoSuchActor, MailboxFull, Rejected, Crashed, Cancelled, Disconnected])
 export type AskReason = typeof AskReason.Type
 
 /** How an ask or a tell ends when it ends neither with a value nor with a declared error. Read `reason`. */

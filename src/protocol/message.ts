@@ -1,10 +1,13 @@
 // The five kinds of message that a protocol may list.
 
-import { type Duration, Schema } from "effect"
+import { Duration, Schema } from "effect"
 import type { MaybeStream, Slot } from "./slot.ts"
 
 export interface AskOptions {
-  /** How long a caller waits unless it says otherwise. Default: the system's `askTimeout`. */
+  /**
+   * How long a caller waits unless it says otherwise; for a stream until somebody has taken it on. Default: the system's
+   * `askTimeout`.
+   */
   readonly timeout?: Duration.Input
 }
 
@@ -23,10 +26,33 @@ export interface Tell<P extends Slot> {
   readonly payload: P
 }
 
+/** How much of an event is kept at the broker, for those who come later; at least one of them. */
+export interface Retain {
+  /** How long, in whole seconds. */
+  readonly age?: Duration.Input
+  /** How much, of all actors of the protocol together: then the oldest go. At least 10,000; some more are kept. */
+  readonly bytes?: number
+}
+
+export interface EventOptions {
+  /**
+   * Keeps events in a stream of the broker, so that subscribers may begin in the past: for some time, up to some size; or
+   * `last`, the newest of each actor, for what is a state rather than a happening. Default: nothing is kept.
+   */
+  readonly retain?: Retain | "last"
+  /**
+   * Every event is an AMQP message of its own, with a JSON body and AMQP headers, which any client can read
+   * (docs/wire.md, "Events"). Default: those of one turn of the event loop with one topic share a message. What is
+   * retained is always plain.
+   */
+  readonly plain?: boolean
+}
+
 /** A broadcast to whoever listens. */
 export interface Event<B extends Slot> {
   readonly kind: "event"
   readonly body: B
+  readonly options: EventOptions
 }
 
 /** A long goal with feedback, cancel and result. */
@@ -68,10 +94,30 @@ export const tell = <const P extends Slot = Nothing>(payload?: P): Tell<P> => ({
   payload: (payload ?? Schema.Void) as P,
 })
 
-/** A message to whoever listens. Declared today, carried by a later version. */
-export const event = <const B extends Slot>(body: B): Event<B> => ({ kind: "event", body })
+/**
+ * A message to whoever listens.
+ *
+ * @throws TypeError when `retain` says nothing, or what cannot be kept.
+ */
+export const event = <const B extends Slot>(body: B, options: EventOptions = {}): Event<B> => {
+  const why = retainProblem(options.retain)
+  if (why !== undefined) throw new TypeError(`event: retain: ${why}`)
+  return { kind: "event", body, options }
+}
 
-/** A long goal. Declared today, carried by a later version. */
+const leastBytes = 10_000
+
+const retainProblem = (retain: EventOptions["retain"]): string | undefined => {
+  if (retain === undefined || retain === "last") return undefined
+  const { age, bytes } = retain
+  if (age === undefined && bytes === undefined) return 'want an `age`, `bytes`, or "last"'
+  const ms = age === undefined ? 1_000 : Duration.toMillis(age)
+  if (!(Number.isFinite(ms) && ms >= 1_000)) return "the `age` must be at least a second, and end"
+  if (bytes === undefined || (Number.isInteger(bytes) && bytes >= leastBytes)) return undefined
+  return `\`bytes\` must be a whole number of at least ${leastBytes}, not ${bytes}`
+}
+
+/** A long goal: accepted or rejected, then with feedback, a cancel and a result (docs/semantics.md, "Actions"). */
 export const action = <
   const G extends Slot,
   const F extends Slot = NoError,

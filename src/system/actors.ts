@@ -3,12 +3,14 @@
 import { Context, Effect, Layer, type Scope } from "effect"
 import { effectClient } from "../actor/client.ts"
 import type { ActorDef } from "../actor/definition.ts"
+import { effectEvents } from "../actor/event-client.ts"
 import type { Broker } from "../broker/broker.ts"
 import type { BrokerError } from "../broker/errors.ts"
 import { RabbitMq, type RabbitMqOptions } from "../broker/rabbitmq/rabbitmq.ts"
 import type { Registry } from "../presence/registry.ts"
 import type { EffectClient } from "../protocol/client.ts"
 import type { AnyProtocol } from "../protocol/protocol.ts"
+import type { EffectSubscriptions } from "../protocol/subscription.ts"
 import type { Child } from "../supervision/child.ts"
 import type { Fatal, GaveUp, SpecError, StartFailed } from "../supervision/errors.ts"
 import type { ChildSpec } from "../supervision/spec.ts"
@@ -68,10 +70,21 @@ export class Actors extends Context.Service<Actors, Shape>()("warren/Actors") {
     options?: { readonly domain?: string },
   ): Effect.Effect<EffectClient<P["messages"]>, never, Actors> {
     return Effect.map(Actors, ({ running: { surroundings } }) => {
-      const { node, domain, askTimeout } = surroundings
+      const { node, actions, presence, sessions, events, domain, askTimeout } = surroundings
       const to = addressOf(options?.domain ?? domain, protocol, id)
-      return effectClient({ node, to, sender: undefined, askTimeout }, protocol)
+      const { registry } = presence
+      return effectClient({ node, actions, registry, sessions, events, to, sender: undefined, askTimeout }, protocol)
     })
+  }
+
+  /** The events of all actors with a protocol. */
+  static events<P extends AnyProtocol>(
+    protocol: P,
+    options?: { readonly domain?: string },
+  ): Effect.Effect<EffectSubscriptions<P["messages"]>, never, Actors> {
+    return Effect.map(Actors, ({ running: { surroundings } }) =>
+      effectEvents(surroundings, protocol, options?.domain ?? surroundings.domain),
+    )
   }
 }
 

@@ -1,4 +1,4 @@
-// The runtime's own tree: guardian -> connection, inbox, presence, the user's tree, the spawned actors, drain.
+// The runtime's own tree: guardian -> connection, inbox, presence, goals, streams, events, the user's tree, the spawned actors, drain.
 //
 // Y1. The children start in this order and stop in reverse: first drain (no new mail, what was begun is finished), then
 //     the user's actors, then the inbox (everything sent is settled), and the connection last (promise 11).
@@ -7,9 +7,12 @@
 // Y3. The guardian itself restarts nothing: what comes up to it has been given up below.
 
 import { Effect } from "effect"
+import type { Actions } from "../actions/actions.ts"
 import type { Surroundings } from "../actor/surroundings.ts"
+import type { Events } from "../events/events.ts"
 import type { Node } from "../messaging/node.ts"
 import type { Presence } from "../presence/presence.ts"
+import type { Sessions } from "../streams/sessions.ts"
 import type { Child } from "../supervision/child.ts"
 import { asChild } from "../supervision/nested.ts"
 import { type Supervisor, supervise } from "../supervision/supervisor.ts"
@@ -73,13 +76,45 @@ const heard = (presence: Presence): Child => ({
   ),
 })
 
+/** On stop: nobody follows a goal any more, when the actors are gone. */
+const followed = (node: Node, actions: Actions): Child => ({
+  spec: { id: "goals" },
+  open: Effect.succeed((ready) =>
+    Effect.gen(function* () {
+      yield* Effect.addFinalizer(() => actions.shut)
+      yield* node.connection.join(actions)
+      yield* ready
+      return yield* Effect.never
+    }),
+  ),
+})
+
+/** On stop: the streams that are still open end, and their far ends are told. */
+const talks = (sessions: Sessions): Child => ({
+  spec: { id: "streams" },
+  open: Effect.succeed((ready) =>
+    Effect.gen(function* () {
+      yield* sessions.run
+      yield* ready
+      return yield* Effect.never
+    }),
+  ),
+})
+
+/** On stop: nobody listens any more, and the queue goes. */
+const listened = (events: Events): Child => ({
+  spec: { id: "events" },
+  open: forever(events.leave),
+})
+
 /** The last child, so the first to stop: from then on no mail is taken, and what was begun is finished. */
-const drain = (node: Node): Child => ({
+const drain = (node: Node, events: Events): Child => ({
   spec: { id: "drain", shutdown: drainWithin + 1_000 },
   open: forever(
     Effect.suspend(() => {
       node.stopping = true
-      return Effect.asVoid(Effect.timeoutOption(node.feeds.finish, drainWithin))
+      const finish = Effect.all([node.feeds.finish, events.finish], { concurrency: 2, discard: true })
+      return Effect.asVoid(Effect.timeoutOption(finish, drainWithin))
     }),
   ),
 })
@@ -93,16 +128,19 @@ export interface Guardian {
 /** Starts the tree in the current Scope. */
 export const guard = (surroundings: Surroundings, tree: Tree<unknown> | undefined) =>
   Effect.gen(function* () {
-    const { node, presence } = surroundings
+    const { node, presence, actions, sessions, events } = surroundings
     const spawned = asChild<never>("spawned", {}, [])
     // What the tree's actors need is in the context that this runs in: `run` has its type.
     const children: ReadonlyArray<Child> = [
       connection(node),
       inbox(node),
       heard(presence),
+      followed(node, actions),
+      talks(sessions),
+      listened(events),
       ...(tree === undefined ? [] : [tree.toChild(surroundings) as Child]),
       spawned,
-      drain(node),
+      drain(node, events),
     ]
     const spec = { strategy: "rest-for-one", intensity: { maxRestarts: 0, within: "1 minute" } } as const
     const supervisor = yield* supervise<never>("guardian", spec, children)

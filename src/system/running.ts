@@ -1,11 +1,14 @@
 // Starts a node with its tree: what both faces, promises and Effects, are built on.
 
 import { Clock, type Context, Duration, Effect, Exit, Schema } from "effect"
+import { Actions } from "../actions/actions.ts"
 import type { Surroundings } from "../actor/surroundings.ts"
 import { Broker } from "../broker/broker.ts"
+import { Events } from "../events/events.ts"
 import { Node } from "../messaging/node.ts"
 import { defaultLimits, type Limits } from "../messaging/outbox.ts"
 import { Presence } from "../presence/presence.ts"
+import { Sessions } from "../streams/sessions.ts"
 import { isToken } from "../wire/address.ts"
 import { names } from "../wire/names.ts"
 import { type Guardian, guard } from "./guardian.ts"
@@ -78,6 +81,9 @@ export const run = <R>(options: NodeOptions, tree: Tree<R> | undefined) =>
     const surroundings: Surroundings = {
       node,
       presence,
+      actions: new Actions(node),
+      sessions: new Sessions(node),
+      events: new Events(node, options.domain),
       domain: options.domain,
       leaderships: new Map(),
       askTimeout,

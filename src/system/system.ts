@@ -3,10 +3,12 @@
 import { Cause, Deferred, Effect, Exit, Layer, type LogLevel, References, Scope } from "effect"
 import { promiseClient } from "../actor/client.ts"
 import type { ActorDef } from "../actor/definition.ts"
+import { promiseEvents } from "../actor/event-client.ts"
 import type { Broker } from "../broker/broker.ts"
 import type { Registry } from "../presence/registry.ts"
 import type { Ref } from "../protocol/client.ts"
 import type { AnyProtocol } from "../protocol/protocol.ts"
+import type { Subscriptions } from "../protocol/subscription.ts"
 import type { Child } from "../supervision/child.ts"
 import type { ChildSpec } from "../supervision/spec.ts"
 import { render, type View } from "../supervision/tree.ts"
@@ -37,6 +39,11 @@ export interface ActorSystem {
   readonly node: string
   /** A client of an actor, wherever it runs. @throws TypeError when the address is badly formed. */
   readonly ref: <P extends AnyProtocol>(protocol: P, id: string, options?: { readonly domain?: string }) => Ref<P>
+  /** The events of all actors with a protocol, wherever they run: `for await (const sold of system.events(Till).sold())`. */
+  readonly events: <P extends AnyProtocol>(
+    protocol: P,
+    options?: { readonly domain?: string },
+  ) => Subscriptions<P["messages"]>
   /** Who is where, as the nodes on this broker say of themselves. Information, never authority. */
   readonly registry: Registry
   /**
@@ -82,7 +89,8 @@ const start = async <R = never>(options: SystemOptions<R>): Promise<ActorSystem>
     throw Cause.squash(launched.cause)
   }
   const { surroundings, guardian } = launched.value
-  const { node, domain, askTimeout } = surroundings
+  const { node, actions, sessions, events, domain, askTimeout } = surroundings
+  const { registry } = surroundings.presence
 
   const ended = Deferred.makeUnsafe<void, unknown>()
   let stopped: Promise<void> | undefined
@@ -113,13 +121,14 @@ const start = async <R = never>(options: SystemOptions<R>): Promise<ActorSystem>
 
   const ref: ActorSystem["ref"] = (protocol, id, where) => {
     const to = addressOf(where?.domain ?? domain, protocol, id)
-    return promiseClient({ node, to, sender: undefined, askTimeout }, protocol)
+    return promiseClient({ node, actions, registry, sessions, events, to, sender: undefined, askTimeout }, protocol)
   }
   return {
     domain,
     node: node.id,
     ref,
-    registry: surroundings.presence.registry,
+    events: (protocol, where) => promiseEvents(surroundings, protocol, where?.domain ?? domain),
+    registry,
     spawn: async (def, policy) => {
       const supervisor = guardian.spawned()
       if (supervisor === undefined) throw new Error("the system has stopped")

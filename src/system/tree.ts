@@ -7,6 +7,7 @@ import type { AnyProtocol } from "../protocol/protocol.ts"
 import type { Child } from "../supervision/child.ts"
 import { asChild } from "../supervision/nested.ts"
 import type { ChildSpec, SupervisorSpec } from "../supervision/spec.ts"
+import { localName } from "../wire/address.ts"
 
 /** A part of a supervision tree. `R`: the Effect services that its actors need. */
 export interface Tree<out R> {
@@ -44,6 +45,6 @@ export const supervisor = <const C extends ReadonlyArray<Tree<unknown>>>(
  * else with it. Mail that cannot be handled must not bring down the rest of a node.
  */
 export const standalone = <P extends AnyProtocol, R>(def: ActorDef<P, R>, policy: ChildSpec): Tree<R> => {
-  const id = `${def.protocol.name}/${policy.id}`
+  const id = localName(def.protocol, policy.id)
   return { id, toChild: supervisor(id, { whenExhausted: { retryAfter: "30 seconds" } }, [child(def, policy)]).toChild }
 }

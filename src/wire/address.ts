@@ -45,6 +45,10 @@ export const invalid = (address: Address): string | undefined => {
     : `major version ${address.major} must be a whole number`
 }
 
+/** `type/id.vMAJOR`: what an actor is called among those of one domain in one process. */
+export const localName = (protocol: AnyProtocol, id: string): string =>
+  `${protocol.name}/${id}.v${majorVersion(protocol)}`
+
 const key = /^([A-Za-z0-9_-]{1,63})\.([A-Za-z0-9_-]{1,63})\.([A-Za-z0-9_-]{1,63})\.v(0|[1-9]\d{0,8})$/
 
 /** The other way: undefined when `text` is no routing key of a mailbox. */

@@ -5,8 +5,10 @@
 // B2. Decoding never throws. One unreadable item costs itself, not its neighbours.
 // B3. Only the exact content types below are batches; another version of it is refused by name, never guessed at.
 
+import { isText, maxText } from "./field.ts"
+import type { Frame } from "./frame.ts"
 import type { Item } from "./item.ts"
-import { decodeItem, isText, maxText } from "./item-text.ts"
+import { decodeItem } from "./item-text.ts"
 import { readJson } from "./json.ts"
 import { isMalformed, type Malformed, malformed } from "./malformed.ts"
 import { packBatch, unpack } from "./msgpack.ts"
@@ -73,7 +75,7 @@ export interface BatchMessage {
 
 export interface Batch {
   readonly node: string
-  readonly items: ReadonlyArray<Item | Malformed>
+  readonly items: ReadonlyArray<Item | Frame | Malformed>
 }
 
 /** Whether it is a batch of the version that is spoken here. */
@@ -99,7 +101,7 @@ export const decodeItems = (json: unknown, replyTo: string | undefined): Batch |
   if (!Array.isArray(items)) return malformed('"items" of a batch must be an array')
   if (items.length > maxItems) return malformed(`a batch of ${items.length} items; ${maxItems} are allowed`)
   const shared = { node, replyTo }
-  const decoded: Array<Item | Malformed> = []
+  const decoded: Array<Item | Frame | Malformed> = []
   for (const item of items) decoded.push(decodeItem(item, shared))
   return { node, items: decoded }
 }

@@ -58,6 +58,10 @@ export interface Beat {
   readonly startedAt: number
   /** The version of Warren. */
   readonly warren: string
+  /** The id of the link that it was sent on, which the names of the link's connections end with; unless the node is older. */
+  readonly link?: string
+  /** The queue from which the node takes what is for itself, while it has that link; unless the node is older. */
+  readonly inbox?: string
   /** The longest time that the node's event loop was held up since its last beat, ms. */
   readonly lag: number
   /** The node has stopped: this is its last beat, and it has no members. */
@@ -88,6 +92,8 @@ const maxHost = 255
 const maxState = 128
 const maxVersion = 64
 const maxMessage = 127
+const maxLink = 64
+const maxQueue = 255
 
 const roles: ReadonlySet<unknown> = new Set<Role>(["member", "leader", "standby"])
 const version = /^(0|[1-9]\d{0,8})\.\S+$/
@@ -156,6 +162,8 @@ export const encodeBeat = (beat: Beat): EncodedBeat => {
     pid: count(beat.pid),
     startedAt: count(beat.startedAt),
     warren: text(beat.warren, maxVersion),
+    ...(beat.link !== undefined && { link: text(beat.link, maxLink) }),
+    ...(beat.inbox !== undefined && { inbox: text(beat.inbox, maxQueue) }),
     lag: count(beat.lag),
     ...(bye && { bye }),
     ...(left > 0 && { omitted: left }),
@@ -183,6 +191,10 @@ const wrongHead = (raw: Json): string | undefined => {
     if (!isCount(raw[name])) return `"${name}" must be a whole number`
   if (!isLine(raw.host, maxHost)) return `"host" must be a line of 1 to ${maxHost} characters`
   if (!isLine(raw.warren, maxVersion)) return `"warren" must be a line of 1 to ${maxVersion} characters`
+  if (raw.link !== undefined && !isLine(raw.link, maxLink)) return `"link" must be a line of 1 to ${maxLink} characters`
+  if (raw.inbox !== undefined && !isLine(raw.inbox, maxQueue)) {
+    return `"inbox" must be a line of 1 to ${maxQueue} characters`
+  }
   if (raw.bye !== undefined && typeof raw.bye !== "boolean") return '"bye" must be true or absent'
   if (raw.omitted !== undefined && !isCount(raw.omitted)) return '"omitted" must be a whole number'
   if (!Array.isArray(raw.members) || raw.members.length > maxMembers) {
@@ -248,7 +260,11 @@ export const decodeBeat = (message: BeatMessage): Beat | Malformed => {
     if (typeof member === "string") return malformed(`a member in a beat: ${member}`)
     members.push(member)
   }
-  const { seq, interval, at, host, pid, startedAt, warren, lag, bye = false, omitted = 0 } = raw
+  const { seq, interval, at, host, pid, startedAt, warren, link, inbox, lag, bye = false, omitted = 0 } = raw
   const head = { node, seq, interval, at, host, pid, startedAt, warren, lag, bye, omitted } as Omit<Beat, "members">
-  return { ...head, members }
+  const way = {
+    ...(link !== undefined && { link: link as string }),
+    ...(inbox !== undefined && { inbox: inbox as string }),
+  }
+  return { ...head, ...way, members }
 }

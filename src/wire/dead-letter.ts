@@ -8,8 +8,9 @@
 import { isUtf8 } from "node:buffer"
 import { format, fromRoutingKey } from "./address.ts"
 import { type EncodedBatch, encodeBatch } from "./batch.ts"
+import { isText, maxText } from "./field.ts"
 import type { Headers, MailItem } from "./item.ts"
-import { decodeItem, encodeItem, isAttempts, isText, maxText } from "./item-text.ts"
+import { decodeItem, encodeItem, isAttempts, isEpoch } from "./item-text.ts"
 import { readJson } from "./json.ts"
 import { isMalformed, type Malformed, malformed } from "./malformed.ts"
 import { type RawProperties, rawProperties } from "./raw-message.ts"
@@ -60,6 +61,8 @@ export interface DeadLetter {
   readonly at: number
   /** How often it was sent again from the dead letters. */
   readonly replays: number
+  /** The epoch of the leader of a `single` clique that gave it up; absent when none did. */
+  readonly epoch?: number
   readonly remains: Remains
 }
 
@@ -104,7 +107,7 @@ const encodeRemains = (remains: Remains): string => {
  * is not UTF-8), nack the original without requeue instead: the broker then moves it as it is (D3).
  */
 export const encodeDeadLetter = (letter: DeadLetter): EncodedDeadLetter => {
-  const { reason, error, attempts, address, origin, at, replays } = letter
+  const { reason, error, attempts, address, origin, at, replays, epoch } = letter
   const facts = JSON.stringify({
     reason,
     error: {
@@ -117,6 +120,7 @@ export const encodeDeadLetter = (letter: DeadLetter): EncodedDeadLetter => {
     origin,
     at,
     replays,
+    epoch,
   })
   return {
     contentType: deadLetterType,
@@ -132,6 +136,7 @@ export const encodeDeadLetter = (letter: DeadLetter): EncodedDeadLetter => {
       "warren-key": cut(origin.routingKey, maxHeader),
       "warren-at": at,
       "warren-replays": replays,
+      ...(epoch !== undefined && { "warren-epoch": epoch }),
     },
     body: Buffer.from(`${facts.slice(0, -1)},${encodeRemains(letter.remains)}}`),
   }
@@ -167,8 +172,8 @@ const decodeRemains = (json: Json): Remains | Malformed => {
   if (!isText(node, maxText)) return malformed("a dead letter without its original")
   const item = decodeItem(json.item, { node, replyTo: isText(replyTo, 255) ? replyTo : undefined })
   if (item.kind === "malformed") return malformed(`a dead letter whose item cannot be read: ${item.why}`)
-  if (item.kind !== "ask" && item.kind !== "tell") return malformed(`a dead letter of a ${item.kind}`)
-  return { kind: "item", item }
+  if (item.kind === "ask" || item.kind === "tell" || item.kind === "event") return { kind: "item", item }
+  return malformed(`a dead letter of a ${item.kind}`)
 }
 
 const decodeOurs = (message: DeadMessage): DeadLetter | Malformed => {
@@ -197,6 +202,7 @@ const decodeOurs = (message: DeadMessage): DeadLetter | Malformed => {
     },
     at: timeOf(json.at),
     replays: countOf(json.replays),
+    ...(isEpoch(json.epoch) && { epoch: json.epoch }),
     remains,
   }
 }
@@ -223,6 +229,9 @@ const decodeBrokers = (message: DeadMessage, why: string): DeadLetter => {
   const key = textOf(Array.isArray(keys) ? keys[0] : undefined)
   // A queue that several actors share does not name one; the key may.
   const address = queue.includes(".mailbox.") ? (fromRoutingKey(mailbox) ?? fromRoutingKey(key)) : undefined
+  // An event goes back to its group alone, and without its routing key it would not be known there (events/opening.ts).
+  const isGroups = queue.split(".")[1] === "group"
+  const properties = rawProperties(message)
   return {
     reason: brokerReasons.get(why) ?? "unknown",
     error: { name: "DeadLettered", message: `the broker took it out of ${queue || "its queue"}: ${why}` },
@@ -230,14 +239,18 @@ const decodeBrokers = (message: DeadMessage, why: string): DeadLetter => {
     attempts: countOf(headers["warren-attempts"]),
     address: address === undefined ? "" : format(address),
     origin: {
-      exchange: textOf(headers["x-first-death-exchange"]),
-      routingKey: key || (address === undefined ? "" : mailbox),
+      exchange: isGroups ? "" : textOf(headers["x-first-death-exchange"]),
+      routingKey: isGroups ? queue : key || (address === undefined ? "" : mailbox),
       node: "",
     },
     // AMQP timestamps are seconds.
     at: timeOf(death.time) * 1000,
     replays: countOf(headers["warren-replays"]),
-    remains: { kind: "message", properties: rawProperties(message), body: message.body },
+    remains: {
+      kind: "message",
+      properties: isGroups ? { ...properties, headers: { ...properties.headers, "warren-key": key } } : properties,
+      body: message.body,
+    },
   }
 }
 

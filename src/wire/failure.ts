@@ -43,5 +43,4 @@ const known: ReadonlySet<string> = new Set([
   "Crashed",
   "Cancelled",
   "Disconnected",
-  "NotYet",
 ] satisfies ReadonlyArray<AskReason["_tag"]>)

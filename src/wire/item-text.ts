@@ -7,34 +7,33 @@
 //
 // The keys are short because they are on every item; docs/wire.md ("The batch") is their reference.
 
-import { decodeReason, encodeReason } from "./failure.ts"
-import type { AskItem, Headers, Item, MailItem, Outcome, ReplyItem, TellItem } from "./item.ts"
+import { isFiniteNumber, isText, maxKey, maxName, maxText, number, quoted } from "./field.ts"
+import { decodeFrame, decodeOpening, encodeOpening, type Frame } from "./frame.ts"
+import { decodeFeedback, decodeOrder, decodeStatus, encodeGoalItem } from "./goal-item.ts"
+import type { AskItem, EventItem, Headers, Item, MailItem, ReplyItem, TellItem } from "./item.ts"
 import { writeJson } from "./json.ts"
 import { type Malformed, malformed } from "./malformed.ts"
+import { decodeOutcome, outcomeText } from "./outcome-text.ts"
+import { readReminded, remindedValue } from "./reminded.ts"
 
-/** Characters in a message's name: what the AMQP property `type` can hold. */
-export const maxName = 255
-/** Characters in a routing key. */
-const maxKey = 255
-/** Characters in a node's name, a sender, and each entry of a chain or path. */
-export const maxText = 1024
 /** Entries in a chain or a path, and headers of one item. */
 export const maxEntries = 64
 const maxAttempts = 1_000_000
 
-const number = (value: number): string => (Number.isFinite(value) ? `${value}` : "null")
-
-/** Nothing to escape: the common case by far, and cheaper to see than to stringify. */
-const plain = /^[\w .:/-]*$/
-const quoted = (text: string): string => (plain.test(text) ? `"${text}"` : JSON.stringify(text))
+export const mailKinds = { ask: "a", tell: "t", event: "e" } as const satisfies Record<MailItem["kind"], string>
 
 const encodeMail = (item: MailItem): string => {
-  let text = `{"k":"${item.kind === "ask" ? "a" : "t"}","i":${number(item.id)},"n":${quoted(item.name)}`
+  let text = `{"k":"${mailKinds[item.kind]}","i":${number(item.id)},"n":${quoted(item.name)}`
   if (item.kind === "ask") {
     text += `,"d":${number(item.deadline)}`
     if (item.chain !== undefined && item.chain.length > 0) text += `,"c":${JSON.stringify(item.chain)}`
     if (item.path !== undefined && item.path.length > 0) text += `,"w":${JSON.stringify(item.path)}`
+    if (item.opening !== undefined) text += `,"x":${encodeOpening(item.opening)}`
+    if (item.abandon !== undefined) text += `,"y":"${item.abandon}"`
   }
+  if (item.kind === "tell" && item.reminder !== undefined)
+    text += `,"u":${JSON.stringify(remindedValue(item.reminder))}`
+  if (item.kind === "event" && item.at !== undefined) text += `,"m":${number(item.at)}`
   if (item.sender !== undefined) text += `,"f":${quoted(item.sender)}`
   if (item.epoch !== undefined) text += `,"l":${number(item.epoch)}`
   if (item.headers !== undefined) {
@@ -54,11 +53,8 @@ const encodeReply = (item: ReplyItem): string => {
   if (item.service !== undefined) text += `,"s":${number(Math.round(item.service * 1000) / 1000)}`
   if (item.via !== undefined) text += `,"q":${quoted(item.via)}`
   if (item.reads !== undefined) text += `,"e":"${item.reads}"`
-  if (outcome.tag !== "value") text += `,"o":"${outcome.tag}"`
-  const value = writeJson(
-    outcome.tag === "value" ? outcome.value : outcome.tag === "declared" ? outcome.error : encodeReason(outcome.reason),
-  )
-  return value === undefined ? `${text}}` : `${text},"v":${value}}`
+  if (item.epoch !== undefined) text += `,"l":${number(item.epoch)}`
+  return `${text}${outcomeText(outcome)}}`
 }
 
 /**
@@ -70,11 +66,16 @@ export const encodeItem = (item: Item): string => {
   switch (item.kind) {
     case "ask":
     case "tell":
+    case "event":
       return encodeMail(item)
     case "reply":
       return encodeReply(item)
     case "cancel":
       return `{"k":"c","i":${number(item.id)}}`
+    case "goal-order":
+    case "goal-status":
+    case "goal-feedback":
+      return encodeGoalItem(item)
   }
 }
 
@@ -103,14 +104,13 @@ interface Raw {
   readonly l?: unknown
   readonly q?: unknown
   readonly e?: unknown
+  readonly x?: unknown
+  readonly y?: unknown
+  readonly m?: unknown
+  readonly u?: unknown
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
-
-export const isText = (value: unknown, max: number): value is string =>
-  typeof value === "string" && value.length > 0 && value.length <= max
-
-const isFiniteNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value)
 
 const isId = (value: unknown): value is number => Number.isSafeInteger(value)
 
@@ -131,7 +131,8 @@ const isHeaders = (value: unknown): value is Headers => {
   return true
 }
 
-const isEpoch = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0
+const wrongEpoch = 'the epoch "l" must be a whole number above 0, within 2^53'
+export const isEpoch = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0
 
 export const isAttempts = (value: unknown): value is number =>
   Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= maxAttempts
@@ -140,7 +141,7 @@ export const isAttempts = (value: unknown): value is number =>
 const wrongMail = (raw: Raw): string | undefined => {
   if (!isText(raw.n, maxName)) return `the name "n" must be a string of 1 to ${maxName} characters`
   if (raw.f !== undefined && !isText(raw.f, maxText)) return `the sender "f" must be a string of 1 to ${maxText}`
-  if (raw.l !== undefined && !isEpoch(raw.l)) return 'the epoch "l" must be a whole number above 0, within 2^53'
+  if (raw.l !== undefined && !isEpoch(raw.l)) return wrongEpoch
   if (raw.h !== undefined && !isHeaders(raw.h)) {
     return `the headers "h" must be an object of at most ${maxEntries} strings, finite numbers and booleans`
   }
@@ -150,7 +151,7 @@ const wrongMail = (raw: Raw): string | undefined => {
   return undefined
 }
 
-const addMail = (item: Mutable<AskItem> | Mutable<TellItem>, raw: Raw): void => {
+const addMail = (item: Mutable<AskItem> | Mutable<TellItem> | Mutable<EventItem>, raw: Raw): void => {
   if (raw.f !== undefined) item.sender = raw.f as string
   if (raw.l !== undefined) item.epoch = raw.l as number
   if (raw.h !== undefined) item.headers = raw.h as Headers
@@ -165,7 +166,9 @@ const decodeAsk = (raw: Raw, id: number, { node, replyTo }: Shared): AskItem | M
     (isFiniteNumber(raw.d) ? undefined : 'the deadline "d" must be a number, ms since the epoch') ??
     (raw.c === undefined || isList(raw.c) ? undefined : `the chain "c" must be at most ${maxEntries} strings`) ??
     (raw.w === undefined || isList(raw.w) ? undefined : `the path "w" must be at most ${maxEntries} strings`)
-  if (wrong !== undefined) return { ...malformed(wrong, raw), ask: { node, id, replyTo } }
+  const opening = raw.x === undefined ? undefined : decodeOpening(raw.x)
+  const what = raw.x !== undefined && opening === undefined ? 'the opening "x" of a stream cannot be read' : wrong
+  if (what !== undefined) return { ...malformed(what, raw), ask: { node, id, replyTo } }
   const item: Mutable<AskItem> = {
     kind: "ask",
     node,
@@ -177,6 +180,8 @@ const decodeAsk = (raw: Raw, id: number, { node, replyTo }: Shared): AskItem | M
   }
   if (raw.c !== undefined) item.chain = raw.c as ReadonlyArray<string>
   if (raw.w !== undefined) item.path = raw.w as ReadonlyArray<string>
+  if (opening !== undefined) item.opening = opening
+  if (raw.y === "cancel") item.abandon = raw.y
   addMail(item, raw)
   return item
 }
@@ -184,22 +189,23 @@ const decodeAsk = (raw: Raw, id: number, { node, replyTo }: Shared): AskItem | M
 const decodeTell = (raw: Raw, id: number, node: string): TellItem | Malformed => {
   const wrong = wrongMail(raw)
   if (wrong !== undefined) return malformed(wrong, raw)
+  const reminder = raw.u === undefined ? undefined : readReminded(raw.u)
+  if (raw.u !== undefined && reminder === undefined) return malformed('the reminder "u" cannot be read', raw)
   const item: Mutable<TellItem> = { kind: "tell", node, id, name: raw.n as string, payload: raw.p }
+  if (reminder !== undefined) item.reminder = reminder
   addMail(item, raw)
   return item
 }
 
-const decodeOutcome = (raw: Raw): Outcome | undefined => {
-  switch (raw.o) {
-    case undefined:
-      return { tag: "value", value: raw.v }
-    case "declared":
-      return { tag: "declared", error: raw.v }
-    case "failed":
-      return { tag: "failed", reason: decodeReason(raw.v) }
-    default:
-      return undefined
-  }
+const decodeEvent = (raw: Raw, id: number, node: string): EventItem | Malformed => {
+  const wrong = wrongMail(raw)
+  if (wrong !== undefined) return malformed(wrong, raw)
+  if (raw.m !== undefined && !isFiniteNumber(raw.m))
+    return malformed('the moment "m" must be a number, ms since 1970', raw)
+  const item: Mutable<EventItem> = { kind: "event", node, id, name: raw.n as string, payload: raw.p }
+  if (raw.m !== undefined) item.at = raw.m
+  addMail(item, raw)
+  return item
 }
 
 const decodeReply = (raw: Raw, id: number): ReplyItem | Malformed => {
@@ -215,13 +221,17 @@ const decodeReply = (raw: Raw, id: number): ReplyItem | Malformed => {
     if (!isText(raw.q, maxKey)) return malformed(`the queue "q" must be a string of 1 to ${maxKey} characters`, raw)
     item.via = raw.q
   }
+  if (raw.l !== undefined) {
+    if (!isEpoch(raw.l)) return malformed(wrongEpoch, raw)
+    item.epoch = raw.l
+  }
   // A newer version may know more ways to write: JSON is always right.
   if (raw.e === "msgpack") item.reads = raw.e
   return item
 }
 
 /** @param json one entry of a batch's `items`, as JSON.parse gave it. */
-export const decodeItem = (json: unknown, shared: Shared): Item | Malformed => {
+export const decodeItem = (json: unknown, shared: Shared): Item | Frame | Malformed => {
   if (typeof json !== "object" || json === null) return malformed("an item must be an object", json)
   const raw: Raw = json
   const id = raw.i
@@ -231,11 +241,21 @@ export const decodeItem = (json: unknown, shared: Shared): Item | Malformed => {
       return decodeAsk(raw, id, shared)
     case "t":
       return decodeTell(raw, id, shared.node)
+    case "e":
+      return decodeEvent(raw, id, shared.node)
     case "r":
       return decodeReply(raw, id)
     case "c":
       return { kind: "cancel", node: shared.node, id }
+    case "f":
+      return decodeFrame(json, shared.node)
+    case "o":
+      return decodeOrder(json, id, shared.replyTo)
+    case "g":
+      return decodeStatus(json, id)
+    case "b":
+      return decodeFeedback(json, id)
     default:
-      return malformed('the kind "k" must be "a", "t", "r" or "c"; a newer version of Warren may know more', json)
+      return malformed('the kind "k" is none that is known; a newer version of Warren may know more', json)
   }
 }

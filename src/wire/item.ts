@@ -5,17 +5,20 @@
 // W2. Nothing in an item chooses code to run: `name` is looked up in the receiver's own protocol.
 
 import type { AskReason } from "../protocol/errors.ts"
+import type { Reminded } from "../protocol/handlers.ts"
+import type { Opening } from "./frame.ts"
+import type { GoalItem } from "./goal-item.ts"
 
 export type Scalar = string | number | boolean
 export type Headers = Readonly<Record<string, Scalar>>
 
-/** What a mailbox takes: an ask wants a reply, a tell does not. */
+/** What a handler handles: an ask wants a reply, a tell and an event do not. */
 interface Mail {
   /** The node that sent it first: a UUID for nodes, whatever a foreign peer gave as message id otherwise. */
   readonly node: string
   /** Unique on that node. */
   readonly id: number
-  /** The message's name in the receiver's protocol. */
+  /** The message's name in the receiver's protocol; of an event, in that of its source. */
   readonly name: string
   readonly payload: unknown
   /** The address of the actor that sent it; absent for a plain client. */
@@ -25,7 +28,10 @@ interface Mail {
   readonly headers?: Headers
   /** How often its handling was begun before, as far as is known. Absent = 0. */
   readonly attempts?: number
-  /** The routing key of the actor it is for, in mail to a queue that several actors share; absent where the queue tells. */
+  /**
+   * The routing key of the actor it is for, in mail to a queue that several actors share; absent where the queue tells. Of
+   * an event: the key that it was emitted with; absent where the message tells.
+   */
   readonly to?: string
 }
 
@@ -39,10 +45,23 @@ export interface AskItem extends Mail {
   readonly path?: ReadonlyArray<string>
   /** The queue that takes the reply. */
   readonly replyTo: string
+  /** It opens a stream; absent when one payload wants one reply. */
+  readonly opening?: Opening
+  /** It sends a goal, which is to be canceled when the node that sent it is gone. */
+  readonly abandon?: "cancel"
 }
 
 export interface TellItem extends Mail {
   readonly kind: "tell"
+  /** It comes from a reminder that its actor has set. */
+  readonly reminder?: Reminded
+}
+
+/** A broadcast. Where it comes from is said by the key that it was emitted with. */
+export interface EventItem extends Mail {
+  readonly kind: "event"
+  /** When it was emitted, ms since the epoch, by the clock of its node; absent when a foreign peer does not say. */
+  readonly at?: number
 }
 
 /** A way to write batches that an actor asks its callers for, beside JSON, which everybody reads. */
@@ -54,6 +73,8 @@ export interface ReplyItem {
   /** The `id` of the ask. */
   readonly id: number
   readonly outcome: Outcome
+  /** The epoch of the leadership in which it was given; absent when the actor that answers leads no `single` clique. */
+  readonly epoch?: number | undefined
   /** How long one more message keeps the actor busy, ms: the asker sizes its next batches by it. */
   readonly service?: number | undefined
   /** The routing key of the queue that the actor shares with others: mail for all of them may travel there together. */
@@ -75,5 +96,5 @@ export type Outcome =
   | { readonly tag: "declared"; readonly error: unknown }
   | { readonly tag: "failed"; readonly reason: AskReason }
 
-export type MailItem = AskItem | TellItem
-export type Item = MailItem | ReplyItem | CancelItem
+export type MailItem = AskItem | TellItem | EventItem
+export type Item = MailItem | ReplyItem | CancelItem | GoalItem

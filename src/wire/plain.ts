@@ -8,8 +8,9 @@
 
 import { otherVersion } from "./batch.ts"
 import { encodeReason } from "./failure.ts"
+import { isText, maxName, maxText } from "./field.ts"
 import type { AskItem, Headers, MailItem, Outcome, Scalar, TellItem } from "./item.ts"
-import { isAttempts, isHeader, isText, maxEntries, maxName, maxText } from "./item-text.ts"
+import { isAttempts, isHeader, maxEntries } from "./item-text.ts"
 import { readJson, writeJson } from "./json.ts"
 import { isMalformed, type Malformed, malformed } from "./malformed.ts"
 
@@ -39,7 +40,7 @@ export interface Plain {
   readonly correlationId?: string
 }
 
-const isJson = (contentType: string): boolean => /^application\/json[ \t]*(;|$)/i.test(contentType)
+export const isJson = (contentType: string): boolean => /^application\/json[ \t]*(;|$)/i.test(contentType)
 
 const nodeOf = (message: PlainMessage, replyTo: string | undefined, fallback: string): string => {
   if (isText(message.messageId, 255)) return `plain:${message.messageId}`
@@ -47,11 +48,14 @@ const nodeOf = (message: PlainMessage, replyTo: string | undefined, fallback: st
   return `plain:${fallback.slice(0, maxText - "plain:".length)}`
 }
 
-const headersOf = (given: Readonly<Record<string, unknown>>): Headers | undefined => {
+/** Not for handlers to see (P3). */
+export const ownHeader = /^(x|warren)-/i
+
+export const headersOf = (given: Readonly<Record<string, unknown>>): Headers | undefined => {
   const headers: Record<string, Scalar> = {}
   let count = 0
   for (const name of Object.keys(given)) {
-    if (/^(x|warren)-/i.test(name)) continue
+    if (ownHeader.test(name)) continue
     const value = given[name]
     if (!isHeader(name, value)) continue
     if (count === maxEntries) break
@@ -128,15 +132,20 @@ const bodyOf = (outcome: Outcome): unknown => {
   }
 }
 
-/** The absence of a value is `null` in the body: a plain client expects JSON in a reply that says it is JSON. */
-export const encodePlainReply = (outcome: Outcome, correlationId?: string): EncodedReply => ({
+/**
+ * The absence of a value is `null` in the body: a plain client expects JSON in a reply that says it is JSON.
+ *
+ * @param epoch of the leader that answers.
+ */
+export const encodePlainReply = (outcome: Outcome, correlationId?: string, epoch?: number): EncodedReply => ({
   contentType: "application/json",
   contentEncoding: "utf-8",
   type: "reply",
   ...(correlationId === undefined ? {} : { correlationId }),
-  headers:
-    outcome.tag === "failed"
-      ? { "warren-outcome": "failed", "warren-reason": outcome.reason._tag }
-      : { "warren-outcome": outcome.tag },
+  headers: {
+    "warren-outcome": outcome.tag,
+    ...(outcome.tag === "failed" && { "warren-reason": outcome.reason._tag }),
+    ...(epoch !== undefined && { "warren-epoch": epoch }),
+  },
   body: Buffer.from(writeJson(bodyOf(outcome)) ?? "null"),
 })

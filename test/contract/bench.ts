@@ -9,6 +9,7 @@ import {
   type Link,
   type Outgoing,
   type QueueSpec,
+  type StreamStart,
 } from "../../src/broker/broker.ts"
 import type { BrokerError, PublishFailure } from "../../src/broker/errors.ts"
 
@@ -96,9 +97,10 @@ export class Bench {
 
 /** Consumes, on a link or on a channel of one's own. */
 export const listen = (
-  from: Pick<Link, "consume">,
+  at: Pick<Link, "consume">,
   queue: string,
   prefetch: number,
+  from?: StreamStart,
 ): Effect.Effect<Inbox, BrokerError> => {
   const deliveries: Array<Delivery> = []
   const cancelled: Array<string> = []
@@ -106,7 +108,8 @@ export const listen = (
     delivery: (delivery: Delivery) => void deliveries.push(delivery),
     cancelled: (why: string) => void cancelled.push(why),
   }
-  return Effect.map(from.consume(queue, { prefetch }, listener), (consumer) => ({
+  const options = from === undefined ? { prefetch } : { prefetch, from }
+  return Effect.map(at.consume(queue, options, listener), (consumer) => ({
     deliveries,
     cancelled,
     consumer,

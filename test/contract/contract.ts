@@ -9,7 +9,9 @@ import { consuming } from "./consuming.ts"
 import { loss } from "./loss.ts"
 import { publishing } from "./publishing.ts"
 import { queues } from "./queues.ts"
+import { streams } from "./streams.ts"
 import { token } from "./token.ts"
+import { topics } from "./topics.ts"
 
 /** A broker, and the power to hurt it. */
 export interface Rig {
@@ -59,6 +61,8 @@ export const contract = (name: string, makeRig: () => Promise<Rig>, can: { reado
     channels(suite)
     token(suite)
     queues(suite)
+    streams(suite)
+    topics(suite)
     loss(suite, can)
   })
 }

@@ -179,6 +179,46 @@ export const queues = ({ spec }: Suite): void => {
       )
     }
 
+    for (const type of types) {
+      spec(
+        `lets the oldest of a full ${type} queue become dead letters, if so declared, and refuses nothing`,
+        (bench) =>
+          Effect.gen(function* () {
+            const link = yield* bench.link
+            const dead = yield* bench.queue(link, { type: "classic" })
+            const deadLetter = { exchange: "", routingKey: dead }
+            const queue = yield* bench.queue(link, { type, maxLength: 3, overflow: "oldest", deadLetter })
+            for (const body of ["1", "2", "3", "4", "5"]) yield* send(link, queue, body)
+            const letters = yield* bench.inbox(link, dead, 10)
+            const letter = yield* letters.nth(1)
+            expect(death(letter)).toEqual({ first: "maxlen", reason: "maxlen", queue })
+            expect(letters.bodies()).toEqual(["1", "2"])
+            yield* ready(link, queue, 3)
+            expect(bodyOf((yield* link.get(queue))!)).toBe("3")
+          }),
+      )
+
+      spec(`keeps what is newer when something comes back to a ${type} queue of one that lets the oldest go`, (bench) =>
+        Effect.gen(function* () {
+          const link = yield* bench.link
+          const queue = yield* bench.queue(link, { type, maxLength: 1, overflow: "oldest" })
+          yield* send(link, queue, "old")
+          const inHand = (yield* link.get(queue))!
+          yield* send(link, queue, "new")
+          inHand.nack({ requeue: true })
+          yield* eventuallyEffect(
+            "the newer one is left alone",
+            Effect.gen(function* () {
+              const taken = yield* link.get(queue)
+              const body = taken && bodyOf(taken)
+              taken?.nack({ requeue: true })
+              return body === "new" && (yield* link.inspectQueue(queue)).messages <= 1
+            }),
+          )
+        }),
+      )
+    }
+
     spec("dead-letters what came back more often than the delivery limit", (bench) =>
       Effect.gen(function* () {
         const link = yield* bench.link

@@ -2,7 +2,7 @@
 
 import { Schema } from "effect"
 import { describe, expect, it } from "vitest"
-import { type ActorSystem, actor, ask, protocol, tell } from "../../src/index.ts"
+import { type ActorSystem, actor, ask, batch, protocol, tell } from "../../src/index.ts"
 import type { Bench } from "./bench.ts"
 import { eventually } from "./eventually.ts"
 
@@ -55,6 +55,30 @@ export const ackLast = (bench: Bench): void => {
       broker.faults.unblock()
       await eventually("it is acked", () => broker.queue(queue)?.unacked === 0)
       await eventually("the sink has it", () => got() === 1)
+    })
+
+    it("that is handled together with others is acked with them, after what their handler sent is confirmed (2)", async () => {
+      const broker = bench.venue.embedded!
+      const calls: Array<number> = []
+      let got = 0
+      const sink = await bench.spawn(actor(Sink, { put: () => void got++, got: () => got }))
+      const relay = await bench.spawn(
+        actor(Relay, (self) => ({
+          pass: batch({ max: 3, within: "2 seconds" }, (ids) => {
+            broker.faults.loseConfirms(1)
+            void self.ref(Sink, ids[0]!).put.outcome()
+            calls.push(ids.length)
+          }),
+        })),
+      )
+      const queue = bench.claim(Relay, relay.$id)
+      for (let n = 0; n < 3; n++) await relay.pass(sink.$id)
+      await eventually("the sink has it", () => got === 1)
+      for (const until = performance.now() + 50; performance.now() < until; await turns(1)) {
+        expect(broker.queue(queue)?.unacked, "its confirm is lost: no ack yet").toBe(3)
+      }
+      await eventually("they are acked", () => broker.queue(queue)?.unacked === 0)
+      expect([calls, got]).toEqual([[3], 2])
     })
 
     it("that is an ask is acked only after its answer is confirmed (2)", async () => {

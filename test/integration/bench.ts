@@ -119,6 +119,19 @@ export class Bench {
     return { mailbox, token }
   }
 
+  /** The queue of an actor's reminders; it is deleted after the test, with the mailbox. */
+  claimReminders(protocol: AnyProtocol, id: string): string {
+    const reminders = this.claim(protocol, id).replace(".mailbox.", ".remind.")
+    this.#mailboxes.add(reminders)
+    return reminders
+  }
+
+  /** Any other queue that outlives its users; it is deleted after the test. */
+  claimQueue(name: string): string {
+    this.#mailboxes.add(name)
+    return name
+  }
+
   /** The queue that actors share by this name; it is deleted after the test. */
   claimShared(name: string): string {
     const queue = this.names.sharedMailbox(domain, name)

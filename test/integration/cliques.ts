@@ -3,6 +3,8 @@
 import { Schema } from "effect"
 import { describe, expect, it } from "vitest"
 import { type ActorSystem, actor, ask, protocol, tell, type View } from "../../src/index.ts"
+import { decodeBatch, encodeBatch, encodeItem } from "../../src/wire/batch.ts"
+import { isMalformed } from "../../src/wire/malformed.ts"
 import type { Bench } from "./bench.ts"
 import { eventually } from "./eventually.ts"
 import { latch } from "./latch.ts"
@@ -268,6 +270,46 @@ export const cliques = (bench: Bench): void => {
       const plain = await bench.spawn(actor(Speaker, (self) => speak(self as never)))
       expect(await plain.speak()).toStrictEqual([null, 0])
       expect(await heard.note()).toBe(null)
+    })
+
+    it("the epoch of a leader is in its replies and in the dead letters that it writes, and no other (8)", async () => {
+      const Seer = protocol("seer", "1.0.0", { see: ask({ reply: Schema.Number }), crash: ask({}) })
+      const make = (self: { readonly epoch: number }) => ({
+        see: () => self.epoch,
+        crash: () => {
+          throw new Error("down")
+        },
+      })
+      /** The epochs of what comes of three asks and a tell in a batch, and of a plain ask; as AMQP has them. */
+      const epochsOf = async (id: string) => {
+        const replies = `${bench.prefix}.replies.${id}`
+        await bench.run(bench.link.declareQueue({ name: replies, type: "classic", expires: 60_000 }))
+        bench.after(() => bench.run(bench.link.deleteQueue(replies)))
+        const mail = { node: "me", deadline: Date.now() + 10_000, replyTo: replies, payload: undefined }
+        const asks = ["see", "crash", "nothing"].map((name, id) => encodeItem({ ...mail, kind: "ask", id, name }))
+        const tell = encodeItem({ ...mail, kind: "tell", id: 3, name: "nothing" })
+        const to = { exchange: bench.names.mail, routingKey: `test.seer.${id}.v1`, replyTo: replies, mandatory: true }
+        await bench.publish({ ...to, ...encodeBatch({ node: "me", messageId: id, replyTo: replies }, [...asks, tell]) })
+        await bench.publish({ ...to, type: "see", body: Buffer.alloc(0) })
+        const epochs: Array<unknown> = []
+        await eventually("all are answered, and the tell is buried", async () => {
+          for (const { message } of await bench.takeAll(replies)) {
+            const batch = decodeBatch(message)
+            if (isMalformed(batch)) epochs.push(message.headers["warren-epoch"])
+            else epochs.push(...batch.items.map((item) => (item.kind === "reply" ? item.epoch : item)))
+          }
+          return epochs.length === asks.length + 1 && (await bench.deadLetters(`test/seer/${id}`)).length === 1
+        })
+        return [...epochs, (await bench.deadLetters(`test/seer/${id}`))[0]?.epoch]
+      }
+      const id = bench.id()
+      bench.claimClique(Seer, id)
+      const leader = await bench.spawn(actor(Seer, make, { clique: "single" }), { ...policy, id })
+      const epoch = await leader.see()
+      expect(epoch).toBeGreaterThan(0)
+      expect(await epochsOf(id)).toStrictEqual(Array(5).fill(epoch))
+      const shared = await bench.spawn(actor(Seer, make), policy)
+      expect(await epochsOf(shared.$id)).toStrictEqual(Array(5).fill(undefined))
     })
   })
 

@@ -4,8 +4,10 @@ import { Effect } from "effect"
 import { Embedded } from "../../src/broker/embedded/embedded.ts"
 import { ackLast } from "./ack-last.ts"
 import { behaviours } from "./behaviours.ts"
+import { eventLosses } from "./event-losses.ts"
 import { linkLosses } from "./link-losses.ts"
 import { sharedQueueLosses } from "./shared-queue-losses.ts"
+import { streamsLosses } from "./streams-losses.ts"
 
 behaviours(
   "the embedded broker",
@@ -24,6 +26,8 @@ behaviours(
   (bench) => {
     ackLast(bench)
     linkLosses(bench)
+    eventLosses(bench)
     sharedQueueLosses(bench)
+    streamsLosses(bench)
   },
 )

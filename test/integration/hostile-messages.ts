@@ -62,6 +62,16 @@ export const hostileMessages = (random: () => number, target: Target): (() => Ho
       // Of asks that nobody made: who may publish to an inbox and knows an open id can answer it.
       () => ({ k: "r", i: 1e9 + below(100), v: 1, s: 0.5 }),
       () => ({ k: "c", i: 1e9 + below(100) }),
+      () => ({
+        ...{
+          k: "f",
+          i: 1e9 + below(100),
+          j: below(100),
+          r: replyTo(),
+          m: pick(["o", "i", "c", "s", "e", "a", "n", "?"]),
+        },
+        ...{ q: below(5), c: [below(100), below(100)], b: below(100), v: [below(100)], y: true },
+      }),
       () => ({ k: "z", ...base }),
     ])()
   }

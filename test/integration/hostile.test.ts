@@ -68,7 +68,7 @@ describe("hostile mail", () => {
     const random = seeded(seed)
     const known = ["add", "note", "incarnation"]
     const mail = { exchange: names(prefix).mail, routingKey: "acme.target.live.v1", names: known }
-    const inbox = { exchange: "", routingKey: names(prefix).inbox(system.node), names: known }
+    const inbox = { exchange: "", routingKey: names(prefix).inbox(system.node, 1), names: known }
     const publish = async (next: ReturnType<typeof hostileMessages>, count: number) => {
       let [sent, taken] = [0, 0]
       const one = async () => {

@@ -153,7 +153,7 @@ export const presence = (bench: Bench): void => {
       const a = await join(bench)
       const b = await join(bench)
       await addresses(a)
-      const look = (node: PresentNode) => bench.run(bench.link.inspectQueue(bench.names.beats(node.id)))
+      const look = (node: PresentNode) => bench.run(bench.link.inspectQueue(bench.names.beats(node.id, 1)))
       expect(await look(a)).toMatchObject({ consumers: 1 })
       await expect(look(b)).rejects.toMatchObject({ _tag: "NotFound" })
     })
@@ -181,7 +181,12 @@ export const presence = (bench: Bench): void => {
       ]) {
         await bench.publish({ exchange: bench.names.presence, ...message })
       }
-      await bench.publish({ exchange: "", routingKey: bench.names.beats(a.id), messageId: "1", body: Buffer.alloc(0) })
+      await bench.publish({
+        exchange: "",
+        routingKey: bench.names.beats(a.id, 1),
+        messageId: "1",
+        body: Buffer.alloc(0),
+      })
       const beats = await spy(bench)
       await eventually("all go on", async () => new Set((await beats()).map(({ node }) => node)).size === 2)
       expect(lasting(changes)).toStrictEqual(["joined 2", "joined 1"])

@@ -13,9 +13,9 @@ behaviours("RabbitMQ", async () => {
     side: layer,
     unreachable: RabbitMq.layer("amqp://guest:guest@127.0.0.1:1"),
     embedded: undefined,
-    close: async ({ mail, control, presence, dead }) => {
+    close: async ({ mail, control, presence, events, dead }) => {
       const connection = new Connection(url)
-      for (const exchange of [mail, control, presence, dead]) await connection.exchangeDelete({ exchange })
+      for (const exchange of [mail, control, presence, events, dead]) await connection.exchangeDelete({ exchange })
       await connection.close()
     },
   }

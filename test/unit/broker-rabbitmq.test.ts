@@ -2,7 +2,7 @@
 
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { LinkLost, NotFound, Oversized, Refused } from "../../src/broker/errors.ts"
+import { Inaccessible, LinkLost, NotFound, Oversized, Refused } from "../../src/broker/errors.ts"
 import { countReturns } from "../../src/broker/rabbitmq/delivery.ts"
 import { resolve, shuffled } from "../../src/broker/rabbitmq/options.ts"
 import { blame, explain } from "../../src/broker/rabbitmq/refusal.ts"
@@ -21,12 +21,13 @@ describe("reading a failure", () => {
     )
   })
 
-  it("says not found for what is not there, and lost for what only does not answer", () => {
+  it("says not found for what is not there, and inaccessible for what is there on a node that is down", () => {
     const missing = "QueueDeclare: NOT_FOUND - no queue 'q' in vhost '/'"
     expect(explain("x", failure("NOT_FOUND", missing))).toEqual(new NotFound({ what: "queue q" }))
     const down =
       "QueueDeclare: NOT_FOUND - home node 'rabbit@b' of durable queue 'q' in vhost '/' is down or inaccessible"
-    expect(explain("x", failure("NOT_FOUND", down))).toBeInstanceOf(LinkLost)
+    const slow = "QueueDeclare: NOT_FOUND - failed to perform operation on queue 'q' in vhost '/' due to timeout"
+    for (const text of [down, slow]) expect(explain("x", failure("NOT_FOUND", text))).toBeInstanceOf(Inaccessible)
   })
 
   it("retries a limit of connections and whatever it does not know", () => {
@@ -45,6 +46,7 @@ describe("reading a failure", () => {
     for (const own of [
       new LinkLost({ why: "w" }),
       new NotFound({ what: "w" }),
+      new Inaccessible({ what: "w", why: "w" }),
       new Refused({ what: "", why: "", next: "" }),
     ]) {
       expect(explain("x", own)).toBe(own)
@@ -121,7 +123,11 @@ describe("options", () => {
 describe("queue arguments", () => {
   it("always say the type, and the delivery limit of a quorum queue", () => {
     expect(queueArguments({ name: "q", type: "classic" })).toEqual({ "x-queue-type": "classic" })
-    expect(queueArguments({ name: "q", type: "quorum" })).toEqual({ "x-queue-type": "quorum", "x-delivery-limit": 20 })
+    expect(queueArguments({ name: "q", type: "quorum" })).toEqual({
+      "x-queue-type": "quorum",
+      "x-delivery-limit": 20,
+      "x-consumer-disconnected-timeout": 1_000,
+    })
   })
 
   it("refuse publishes rather than drop messages when the queue is full", () => {

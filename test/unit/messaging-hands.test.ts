@@ -7,7 +7,10 @@ import { type Desk, Job } from "../../src/messaging/job.ts"
 
 const open = (window = 8) => {
   const settled: Array<string> = []
-  const hands = new Hands(16, () => window)
+  const hands = new Hands(
+    () => 16,
+    () => window,
+  )
   const delivery = (messageId: string, redelivered = false) =>
     ({
       message: { messageId },
@@ -18,7 +21,7 @@ const open = (window = 8) => {
     }) as unknown as Delivery
   const mail = { items: [], unreadable: [], plain: undefined, packed: false, replays: 0 }
   const take = (id: string) => {
-    const hand = hands.take(delivery(id), mail, "key")
+    const hand = hands.take(delivery(id), mail, "key", 0)
     const item = { kind: "tell", node: "n", id: 1, name: "x", payload: 1 } as const
     const job = new Job(item, hand, 0, {} as Desk)
     hand.jobs.add(job)

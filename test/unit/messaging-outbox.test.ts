@@ -52,7 +52,7 @@ const to = (routingKey: string, more: Partial<Destination> = {}): Destination =>
   routingKey,
   mandatory: true,
   node: "n",
-  replyTo: "inbox",
+  replyTo: { name: "inbox" },
   spread: false,
   onNack: "fail",
   ...more,

@@ -15,7 +15,7 @@ const open = () => {
   const post = new Post(
     outbox,
     names(),
-    "n",
+    { node: "n", replyTo: { name: "inbox" } },
     () => 0,
     () => {},
   )

@@ -95,6 +95,8 @@ describe("a beat", () => {
     ["a long host", { host: "x".repeat(256) }],
     ["a negative lag", { lag: -1 }],
     ["no time", { at: null }],
+    ["a link that is a number", { link: 7 }],
+    ["an inbox that breaks the line", { inbox: "a\nb" }],
     ["half a goodbye", { bye: 1 }],
     ["members that are no list", { members: { length: 1 } }],
     ["too many members", { members: Array.from({ length: maxMembers + 1 }, () => ({})) }],

@@ -49,7 +49,7 @@ describe("a node that falls silent", () => {
         yield* elapse(20 * interval)
         expect(told).toHaveLength(3)
         yield* until("all is acked", () => {
-          const { ready, unacked } = broker.queue(a.node.names.beats(a.node.id))!
+          const { ready, unacked } = broker.queue(a.node.names.beats(a.node.id, 1))!
           return ready + unacked === 0
         })
       }),
@@ -155,7 +155,8 @@ describe("those who do not ask", () => {
         const { broker, join } = yield* makeWorld
         const a = yield* join("a")
         const b = yield* join("b", ["acme/worker/1"])
-        const queue = (node: typeof a.node) => broker.queue(node.names.beats(node.id))
+        const queue = ({ id }: typeof a.node) =>
+          broker.queues().find(({ name }) => name.startsWith(`warren.presence.${id}.`))
         yield* elapse(2 * interval)
         expect([queue(a.node), queue(b.node)]).toStrictEqual([undefined, undefined])
         for (let round = 0; round < 2; round++) {

@@ -2,7 +2,7 @@
 
 import { Clock, Context, Effect, Exit, Layer, References, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { Broker } from "../../src/broker/broker.ts"
+import { Broker, type Link } from "../../src/broker/broker.ts"
 import { Embedded } from "../../src/broker/embedded/embedded.ts"
 import { Node } from "../../src/messaging/node.ts"
 import { defaultLimits } from "../../src/messaging/outbox.ts"
@@ -24,15 +24,17 @@ export const elapse = (ms: number): Effect.Effect<void> =>
     }
   })
 
-export const makeWorld = Effect.gen(function* () {
+/** @param dress what the links of the nodes are to be like. */
+export const makeWorldOf = Effect.fnUntraced(function* (dress: (link: Link) => Link) {
   const broker = yield* Embedded.make()
   const clock = yield* Clock.clockWith(Effect.succeed)
   const context = Context.add(yield* Effect.context<never>(), References.MinimumLogLevel, "None")
 
   const join = (name: string, addresses: ReadonlyArray<string> = []) =>
     Effect.gen(function* () {
+      const service = Context.get(yield* Layer.build(broker.as(name)), Broker)
       const node = new Node({
-        broker: Context.get(yield* Layer.build(broker.as(name)), Broker),
+        broker: { ...service, connect: Effect.map(service.connect, dress) },
         names: names(),
         clock,
         outbox: defaultLimits,
@@ -57,6 +59,8 @@ export const makeWorld = Effect.gen(function* () {
 
   return { broker, join, cut }
 })
+
+export const makeWorld = makeWorldOf((link) => link)
 
 type Present = Effect.Success<ReturnType<Effect.Success<typeof makeWorld>["join"]>>
 

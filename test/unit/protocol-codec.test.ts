@@ -5,7 +5,7 @@ import type { StandardSchemaV1 } from "effect/StandardSchema"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { z } from "zod"
-import { type Compiled, compile, compiled, Mismatch } from "../../src/protocol/codec.ts"
+import { type CompiledCall, compile, compiled, Mismatch } from "../../src/protocol/codec.ts"
 import { action, ask, event, tell } from "../../src/protocol/message.ts"
 import { protocol } from "../../src/protocol/protocol.ts"
 import { stream, type } from "../../src/protocol/slot.ts"
@@ -171,7 +171,7 @@ describe("the errors that an ask declares", () => {
   class Broke extends Schema.TaggedError<Broke>()("Broke", { missing: Schema.Number }) {}
   class Gone extends Schema.TaggedError<Gone>()("Gone", {}) {}
   const declared = (message: ReturnType<typeof ask>) =>
-    (compiled(protocol("p", "1.0.0", { m: message })).get("m") as Compiled).isDeclared
+    (compiled(protocol("p", "1.0.0", { m: message })).get("m") as CompiledCall).isDeclared
 
   it("are known by their class, and no others are", () => {
     const isDeclared = declared(ask({ error: Schema.Union([Broke, Gone]) }) as never)
@@ -207,15 +207,17 @@ describe("the compiled messages of a protocol", () => {
     expect(compiled(P)).toBe(compiled(P))
   })
 
-  it("say what is carried, and what will be later", () => {
-    const kinds = [...compiled(P)].map(([name, { kind }]) => [name, kind])
+  it("say of which kind they are, and which way a stream goes", () => {
+    const kinds = [...compiled(P)].map(([name, message]) =>
+      message.kind === "stream" ? [name, message.kind, message.up, message.down] : [name, message.kind],
+    )
     expect(kinds).toStrictEqual([
       ["a", "ask"],
       ["t", "tell"],
-      ["up", "later"],
-      ["down", "later"],
-      ["e", "later"],
-      ["g", "later"],
+      ["up", "stream", true, false],
+      ["down", "stream", false, true],
+      ["e", "event"],
+      ["g", "action"],
     ])
   })
 

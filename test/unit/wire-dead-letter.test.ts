@@ -45,6 +45,14 @@ describe("a dead letter of ours", () => {
     }
   })
 
+  it("of a leader says in which epoch it gave the mail up (8)", () => {
+    const sent = letter({ kind: "item", item: tell }, { epoch: 1_732_000_000_007 })
+    const encoded = encodeDeadLetter(sent)
+    expect(encoded.headers).toMatchObject({ "warren-epoch": 1_732_000_000_007 })
+    expect(decodeDeadLetter(encoded)).toStrictEqual(sent)
+    expect(encodeDeadLetter(letter({ kind: "item", item: tell })).headers).not.toHaveProperty("warren-epoch")
+  })
+
   it("brings back bytes of any kind with their properties", () => {
     const properties = fc.record(
       {

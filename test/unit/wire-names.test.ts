@@ -69,7 +69,7 @@ describe("the names on the broker", () => {
         const shared = made.sharedMailbox(address.domain, address.id)
         const own = made.mailbox(address)
         expect(shared).not.toBe(own)
-        const ofNode = [made.inbox("x".repeat(63)), made.beats("x".repeat(63))]
+        const ofNode = [made.inbox("x".repeat(63), 1), made.inbox("x".repeat(63), 2), made.beats("x".repeat(63), 1)]
         for (const name of [mail, control, presence, dead, deadLetters, own, shared, ...ofNode]) {
           expect(name.startsWith(`${prefix}.`)).toBe(true)
           expect(name.length).toBeLessThanOrEqual(255)

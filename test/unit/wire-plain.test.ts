@@ -159,6 +159,11 @@ describe("a plain reply", () => {
     )
   })
 
+  it("of a leader says in a header in which epoch it was given (8)", () => {
+    const given = encodePlainReply({ tag: "value", value: 1 }, "c-1", 1_732_000_000_007)
+    expect(given.headers).toStrictEqual({ "warren-outcome": "value", "warren-epoch": 1_732_000_000_007 })
+  })
+
   it("without a value is JSON null", () => {
     expect(encodePlainReply({ tag: "value", value: undefined }).body.toString()).toBe("null")
   })

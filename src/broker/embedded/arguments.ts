@@ -7,7 +7,7 @@ import { defaultDeliveryLimit } from "./queue.ts"
 
 type Value = string | number | boolean | undefined
 
-/** In the order in which RabbitMQ compares them, which is not the same for both types of queue. */
+/** In the order in which RabbitMQ compares them, which is not the same for all types of queue. */
 const order = {
   quorum: [
     "x-dead-letter-exchange",
@@ -19,6 +19,7 @@ const order = {
     "x-queue-type",
     "x-delivery-limit",
   ],
+  stream: ["x-queue-type", "x-max-length-bytes", "x-max-age", "x-stream-max-segment-size-bytes"],
   classic: [
     "x-expires",
     "x-dead-letter-exchange",
@@ -35,11 +36,14 @@ export const queueArguments = (spec: QueueSpec): Readonly<Record<string, Value>>
   "x-queue-type": spec.type,
   "x-expires": spec.expires,
   "x-max-length": spec.maxLength,
-  "x-overflow": spec.maxLength === undefined ? undefined : "reject-publish",
+  "x-overflow": spec.maxLength === undefined ? undefined : spec.overflow === "oldest" ? "drop-head" : "reject-publish",
   "x-dead-letter-exchange": spec.deadLetter?.exchange,
   "x-dead-letter-routing-key": spec.deadLetter?.routingKey,
   "x-single-active-consumer": spec.singleActiveConsumer === true ? true : undefined,
   "x-delivery-limit": spec.type === "quorum" ? (spec.deliveryLimit ?? defaultDeliveryLimit) : undefined,
+  "x-max-age": spec.retention?.age === undefined ? undefined : `${spec.retention.age}s`,
+  "x-max-length-bytes": spec.retention?.bytes,
+  "x-stream-max-segment-size-bytes": spec.retention?.segment,
 })
 
 /** The refusal of a queue that exists with other arguments, or undefined. */

@@ -5,7 +5,7 @@
 // C2. A delivery is settled once: what was given back may be in the same hands again by now.
 
 import { Effect, Result } from "effect"
-import type { Channel, Delivery, Link, Listener } from "../broker.ts"
+import type { Channel, Delivery, Link, Listener, QueueSpec } from "../broker.ts"
 import { type BrokerError, channelOver, type LinkLost, Refused } from "../errors.ts"
 import { Consumer, type Handler } from "./consumer.ts"
 import { deliver } from "./message.ts"
@@ -40,13 +40,13 @@ export class EmbeddedChannel implements Channel {
     this.#closed = closed
   }
 
-  readonly consume: Link["consume"] = (name, { prefetch }, listener) =>
+  readonly consume: Link["consume"] = (name, { prefetch, from }, listener) =>
     this.#request(
       () => {
         const refusal = this.#refusal(name, prefetch)
         if (refusal !== undefined) return Result.fail(refusal)
         return Result.map(this.#store.queue(name), (queue) => {
-          const consumer = queue.subscribe(prefetch, this.#handler(listener))
+          const consumer = queue.subscribe(prefetch, this.#handler(listener), from)
           this.#consumers.add(consumer)
           return { consumer, cancel: this.#request(() => Result.succeed(this.#cancel(consumer))) }
         })
@@ -59,7 +59,7 @@ export class EmbeddedChannel implements Channel {
       this.#request(
         () =>
           Result.flatMap(this.#store.queue(name), (queue) => {
-            if (!queue.fetchable) return Result.fail(lockedQueue(name))
+            if (!queue.fetchable) return Result.fail(lockedQueue(queue.spec))
             const hand = new Consumer(queue, 1)
             hand.left = true
             const entry = queue.fetch(hand)
@@ -151,9 +151,9 @@ export class EmbeddedChannel implements Channel {
   }
 }
 
-const lockedQueue = (name: string): Refused =>
+const lockedQueue = ({ name, type }: QueueSpec): Refused =>
   new Refused({
     what: `get from queue ${name}`,
-    why: "basic.get operations are not supported by quorum queues with single active consumer",
+    why: `basic.get operations are not supported by ${type === "stream" ? "streams" : "quorum queues with single active consumer"}`,
     next: "Subscribe to it instead.",
   })

@@ -3,7 +3,7 @@
 
 import type { Entry } from "./queue.ts"
 import type { Seat } from "./roster.ts"
-import type { ServedQueue } from "./served-queue.ts"
+import type { Served } from "./served.ts"
 
 export interface Handler {
   readonly delivery: (consumer: Consumer, entry: Entry) => void
@@ -11,7 +11,7 @@ export interface Handler {
 }
 
 export class Consumer implements Seat {
-  readonly queue: ServedQueue
+  readonly queue: Served
   /** Undefined for a hand, which is told nothing. */
   readonly handler: Handler | undefined
   readonly #prefetch: number
@@ -20,7 +20,7 @@ export class Consumer implements Seat {
   waiting = false
   left = false
 
-  constructor(queue: ServedQueue, prefetch: number, handler?: Handler) {
+  constructor(queue: Served, prefetch: number, handler?: Handler) {
     this.queue = queue
     this.handler = handler
     this.#prefetch = prefetch

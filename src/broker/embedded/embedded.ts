@@ -25,7 +25,7 @@ export interface EmbeddedOptions {
 /** A queue as it is at this moment. */
 export interface QueueView {
   readonly name: string
-  readonly type: "quorum" | "classic"
+  readonly type: "quorum" | "classic" | "stream"
   /** Messages that wait. */
   readonly ready: number
   /** Messages that somebody has in hand. */

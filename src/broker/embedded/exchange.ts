@@ -1,8 +1,8 @@
 // An exchange: which queues a routing key leads to. Pure data, no messages pass through here.
 //
 // X1. A queue is named at most once per message, however many of its bindings match.
-// X2. In a topic pattern `*` is exactly one word and `#` is any number of words, none included; words end at dots.
 
+import { matches, wordsOf } from "../../protocol/topic.ts"
 import type { ExchangeSpec } from "../broker.ts"
 
 /** Routes of a topic exchange that are remembered; one key more and it starts afresh. */
@@ -70,35 +70,4 @@ export class Exchange {
     }
     return [...found]
   }
-}
-
-/** Words may be empty, but the empty key has none at all. */
-export const wordsOf = (key: string): ReadonlyArray<string> => (key === "" ? [] : key.split("."))
-
-/**
- * X2, without backtracking over more than the last `#`: what an earlier `#` took can never need to change once a later
- * one is reached, so the cost is at most pattern times key.
- */
-export const matches = (pattern: ReadonlyArray<string>, words: ReadonlyArray<string>): boolean => {
-  let p = 0
-  let w = 0
-  let hash = -1
-  let resume = 0
-  while (w < words.length) {
-    const wanted = pattern[p]
-    if (wanted === "#") {
-      hash = p++
-      resume = w
-    } else if (p < pattern.length && (wanted === "*" || wanted === words[w])) {
-      p++
-      w++
-    } else if (hash >= 0) {
-      p = hash + 1
-      w = ++resume
-    } else {
-      return false
-    }
-  }
-  while (pattern[p] === "#") p++
-  return p === pattern.length
 }

@@ -19,6 +19,11 @@ export class Fifo<A> {
     return this.#items[this.#head]
   }
 
+  /** The one with so many before it. */
+  at(index: number): A | undefined {
+    return index < 0 ? undefined : this.#items[this.#head + index]
+  }
+
   shift(): A | undefined {
     if (this.#head === this.#items.length) return undefined
     const item = this.#items[this.#head]

@@ -180,8 +180,7 @@ export class EmbeddedLink implements Link, Vulnerable {
 
   readonly deleteQueue: Link["deleteQueue"] = (name) => this.#request(() => this.#premises.store.delete(name))
 
-  readonly purgeQueue: Link["purgeQueue"] = (name) =>
-    this.#request(() => Result.map(this.#premises.store.queue(name), (queue) => queue.purge()))
+  readonly purgeQueue: Link["purgeQueue"] = (name) => this.#request(() => this.#premises.store.purge(name))
 
   // --- consuming
 

@@ -6,7 +6,7 @@
 
 import type { Incoming, Outgoing, Properties } from "../broker.ts"
 
-export type DeathReason = "rejected" | "expired" | "delivery_limit"
+export type DeathReason = "rejected" | "expired" | "delivery_limit" | "maxlen"
 
 export interface Stored {
   readonly exchange: string

@@ -6,7 +6,7 @@
 // Q2. A message expires only at the head, in hand never; given back it may expire at once.
 // Q3. A quorum queue counts returns; one more than the limit and the message dies. Limit N is N + 1 deliveries.
 // Q4. `maxLength` counts what is ready. A classic queue is full at the limit. A quorum queue notices when it is over the
-//     limit, and takes more when four fifths of it are left: so does RabbitMQ.
+//     limit, and takes more when four fifths of it are left: so does RabbitMQ. One that lets the oldest go is never full.
 
 import type { QueueSpec } from "../broker.ts"
 import { Fifo } from "./fifo.ts"
@@ -49,8 +49,8 @@ export class Queue {
 
   /** Q4: the next publish is refused. */
   get full(): boolean {
-    const { maxLength, type } = this.spec
-    if (maxLength === undefined) return false
+    const { maxLength, overflow, type } = this.spec
+    if (maxLength === undefined || overflow === "oldest") return false
     return type === "classic" ? this.ready >= maxLength : this.#over
   }
 
@@ -82,6 +82,12 @@ export class Queue {
   expire(by: number): Entry | undefined {
     const head = this.head()
     return head !== undefined && head.deadline < by ? this.#remove() : undefined
+  }
+
+  /** Removes the head when there are too many (Q4), to be called until it returns undefined. */
+  evict(): Entry | undefined {
+    const { maxLength = Number.POSITIVE_INFINITY, overflow } = this.spec
+    return overflow === "oldest" && this.ready > maxLength ? this.#remove() : undefined
   }
 
   /** It was acked, or rejected for good. */

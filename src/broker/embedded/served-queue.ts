@@ -12,6 +12,7 @@ import { Consumer, type Handler } from "./consumer.ts"
 import type { DeathReason, Stored } from "./message.ts"
 import { type Entry, Queue } from "./queue.ts"
 import { Roster } from "./roster.ts"
+import type { Served } from "./served.ts"
 
 export interface Surroundings {
   /** A message has left the queue otherwise than by an ack. */
@@ -20,7 +21,7 @@ export interface Surroundings {
   readonly unused: (queue: ServedQueue) => void
 }
 
-export class ServedQueue {
+export class ServedQueue implements Served {
   readonly #queue: Queue
   readonly #roster: Roster<Consumer>
   readonly #alarms: Alarms
@@ -195,6 +196,9 @@ export class ServedQueue {
     }
     // An expiration of 0 means: at once or never. By now nobody is there to take it.
     this.#expire(1)
+    for (let entry = this.#queue.evict(); entry !== undefined; entry = this.#queue.evict()) {
+      this.#surroundings.died(entry.message, "maxlen", this.spec)
+    }
     this.#queue.weigh()
     this.#serving = false
     this.#watchHead()

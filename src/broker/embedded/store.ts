@@ -12,7 +12,9 @@ import { exchangeClash, misnamed, queueClash, unspeakable } from "./arguments.ts
 import type { Consumer } from "./consumer.ts"
 import { Exchange } from "./exchange.ts"
 import { bury, circles, type DeathReason, type Stored } from "./message.ts"
+import type { Served } from "./served.ts"
 import { ServedQueue, type Surroundings } from "./served-queue.ts"
+import { ServedStream } from "./served-stream.ts"
 
 /** `refused`: at least one queue was full. Those with room have it all the same. */
 export type Outcome = "taken" | "refused" | "unroutable"
@@ -22,7 +24,7 @@ type Answer<A> = Result.Result<A, BrokerError>
 export class Store implements Surroundings {
   readonly #alarms: Alarms
   readonly #exchanges = new Map<string, Exchange>()
-  readonly #queues = new Map<string, ServedQueue>()
+  readonly #queues = new Map<string, Served>()
 
   constructor(alarms: Alarms) {
     this.#alarms = alarms
@@ -31,11 +33,11 @@ export class Store implements Surroundings {
     }
   }
 
-  queues(): Iterable<ServedQueue> {
+  queues(): Iterable<Served> {
     return this.#queues.values()
   }
 
-  queue(name: string): Answer<ServedQueue> {
+  queue(name: string): Answer<Served> {
     const queue = this.#queues.get(name)
     if (queue !== undefined) return Result.succeed(queue)
     return Result.fail(unspeakable(`find queue ${name}`, name) ?? new NotFound({ what: `queue ${name}` }))
@@ -54,9 +56,13 @@ export class Store implements Surroundings {
     const problem = existing !== undefined ? queueClash(spec, existing.spec) : misnamed("queue", spec.name)
     if (problem !== undefined) return Result.fail(problem)
     existing?.touch()
-    const queue = existing ?? new ServedQueue(structuredClone(spec), this.#alarms, this)
+    const queue = existing ?? this.#make(structuredClone(spec))
     this.#queues.set(spec.name, queue)
     return Result.succeed(queue.state())
+  }
+
+  #make(spec: QueueSpec): Served {
+    return spec.type === "stream" ? new ServedStream(spec, this.#alarms) : new ServedQueue(spec, this.#alarms, this)
   }
 
   bind({ queue, exchange, routingKey }: Binding): Answer<void> {
@@ -78,6 +84,13 @@ export class Store implements Surroundings {
     return Result.map(this.queue(name), (queue) => {
       queue.touch()
       return queue.state()
+    })
+  }
+
+  purge(name: string): Answer<void> {
+    return Result.flatMap(this.queue(name), (queue) => {
+      if (queue.spec.type === "stream") return Result.fail(endless(`purge queue ${name}`))
+      return Result.succeed(queue.purge())
     })
   }
 
@@ -109,7 +122,7 @@ export class Store implements Surroundings {
 
   /** Everything that these consumers of one link have in hand comes back. */
   release(consumers: Iterable<Consumer>): void {
-    const byQueue = new Map<ServedQueue, Array<Consumer>>()
+    const byQueue = new Map<Served, Array<Consumer>>()
     for (const consumer of consumers) {
       const together = byQueue.get(consumer.queue)
       if (together === undefined) byQueue.set(consumer.queue, [consumer])
@@ -124,7 +137,7 @@ export class Store implements Surroundings {
     for (const queue of this.#route(letter)) {
       const { name, type } = queue.spec
       if (reason !== "rejected" && circles(letter, name)) continue
-      if (type === "quorum" || !queue.full) queue.enqueue(letter)
+      if (type !== "classic" || !queue.full) queue.enqueue(letter)
     }
   }
 
@@ -132,7 +145,7 @@ export class Store implements Surroundings {
     this.delete(queue.spec.name, `queue ${queue.spec.name} expired`)
   }
 
-  #route({ exchange, routingKey }: Stored): ReadonlyArray<ServedQueue> {
+  #route({ exchange, routingKey }: Stored): ReadonlyArray<Served> {
     if (exchange === "") {
       const queue = this.#queues.get(routingKey)
       return queue === undefined ? [] : [queue]
@@ -142,6 +155,9 @@ export class Store implements Surroundings {
     return names.map((name) => this.#queues.get(name)!)
   }
 }
+
+const endless = (what: string): Refused =>
+  new Refused({ what, why: "it is a stream", next: "Consume it, or let its retention do it." })
 
 /** D2. */
 const forbidden = (what: string, { queue, exchange, routingKey }: Binding): Refused | undefined =>

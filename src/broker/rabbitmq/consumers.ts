@@ -4,7 +4,7 @@
 // M2. Nobody joins a channel of somebody's own; when it is over, it does not come back.
 
 import type { Channel } from "rabbitmq-client"
-import type { Delivery, Listener } from "../broker.ts"
+import type { ConsumeOptions, Delivery, Listener } from "../broker.ts"
 import { channelOver, Refused } from "../errors.ts"
 import { type Cancel, ConsumingChannel, type Subscription, type Surroundings } from "./consuming-channel.ts"
 import { toDelivery } from "./delivery.ts"
@@ -17,7 +17,12 @@ const largestPrefetch = 65_535
 const attempts = 3
 
 /** Resolves to the function that cancels it. An aborted `signal` leaves no consumer behind. */
-export type Consume = (queue: string, prefetch: number, listener: Listener, signal: AbortSignal) => Promise<Cancel>
+export type Consume = (
+  queue: string,
+  options: ConsumeOptions,
+  listener: Listener,
+  signal: AbortSignal,
+) => Promise<Cancel>
 
 export interface OwnChannel {
   readonly consume: Consume
@@ -35,13 +40,13 @@ export class Consumers {
     this.#surroundings = surroundings
   }
 
-  readonly consume: Consume = (queue, prefetch, listener, signal) => {
+  readonly consume: Consume = (queue, options, listener, signal) => {
     const { operations, alive } = this.#surroundings
     const what = `consume from queue ${queue}`
     return operations.guard(what, async () => {
       for (let attempt = 1; ; attempt++) {
         try {
-          return await this.#join(() => this.#free(), what, { queue, prefetch, listener }, signal)
+          return await this.#join(() => this.#free(), what, { ...options, queue, listener }, signal)
         } catch (error) {
           if (!isBystander(error) || attempt === attempts || !alive()) throw error
         }
@@ -60,12 +65,12 @@ export class Consumers {
       return channel
     }
     return {
-      consume: (queue, prefetch, listener, signal) => {
+      consume: (queue, options, listener, signal) => {
         const what = `consume from queue ${queue}`
         return operations.guard(what, async () => {
           try {
             still(what)
-            return await this.#join(() => still(what), what, { queue, prefetch, listener }, signal)
+            return await this.#join(() => still(what), what, { ...options, queue, listener }, signal)
           } catch (error) {
             throw isBystander(error) ? channelOver(what, channel.over) : error
           }
@@ -79,6 +84,7 @@ export class Consumers {
     const { connection, operations, topology, alive } = this.#surroundings
     const what = `get from queue ${queue}`
     await topology.ensure(queue) // M1
+    topology.consumable(what, queue)
     return operations.guard(what, async () => {
       this.#hand ??= connection.channel(() => {
         this.#hand = undefined

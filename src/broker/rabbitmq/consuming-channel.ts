@@ -12,13 +12,13 @@
 
 import { setImmediate as nextTurn } from "node:timers/promises"
 import type { AsyncMessage, Channel } from "rabbitmq-client"
-import type { Listener } from "../broker.ts"
+import type { ConsumeOptions, Listener } from "../broker.ts"
 import { channelOver } from "../errors.ts"
 import type { Connection } from "./connection.ts"
 import { toDelivery } from "./delivery.ts"
 import type { Operations } from "./operations.ts"
 import { said } from "./refusal.ts"
-import type { Topology } from "./topology.ts"
+import { consumeArguments, type Topology } from "./topology.ts"
 
 /** What all channels of a link share. */
 export interface Surroundings {
@@ -30,9 +30,8 @@ export interface Surroundings {
 }
 
 /** What a consumer is to be, and for whom. */
-export interface Subscription {
+export interface Subscription extends ConsumeOptions {
   readonly queue: string
-  readonly prefetch: number
   readonly listener: Listener
 }
 
@@ -128,7 +127,7 @@ export class ConsumingChannel {
 
   async #subscribe(what: string, channel: Channel, member: Member): Promise<void> {
     const { connection, topology, alive } = this.#surroundings
-    const { queue, prefetch, listener, tag } = member
+    const { queue, prefetch, from, listener, tag } = member
     await connection.bounded(what, channel.basicQos({ prefetchCount: prefetch })) // N1
     const origin = { channel, alive, queueType: topology.typeOf(queue) }
     const received = (message: AsyncMessage) => {
@@ -137,7 +136,8 @@ export class ConsumingChannel {
       if (member.ended) delivery.nack({ requeue: true })
       else listener.delivery(delivery)
     }
-    await connection.bounded(what, channel.basicConsume({ queue, consumerTag: tag }, received))
+    const consumer = { queue, consumerTag: tag, arguments: consumeArguments(from) }
+    await connection.bounded(what, channel.basicConsume(consumer, received))
     if (this.#closing !== undefined) throw channelOver(what, this.#over)
     this.#members.set(tag, member)
   }

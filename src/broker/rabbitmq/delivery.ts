@@ -50,7 +50,7 @@ export const countReturns = (
   redelivered: boolean,
   type: QueueSpec["type"] | undefined,
 ): number | undefined => {
-  if (type === "classic") return undefined
+  if (type === "classic" || type === "stream") return undefined
   if (type === "quorum" && !redelivered) return 0
   if (typeof header === "number" && Number.isSafeInteger(header) && header >= 0) return header
   return type === "quorum" ? 0 : undefined

@@ -63,7 +63,7 @@ class Pair {
       const { connectionName, operationTimeout } = this.#settings
       const connection = await Connection.dial(
         this.#host,
-        { name: `${connectionName} ${role}`, operationTimeout, signal },
+        { name: `${connectionName} ${role} ${this.#id}`, operationTimeout, signal },
         { lost: (why) => this.lose(`${role} connection: ${why}`), blocked: (why) => this.#block(connection, why) },
       )
       if (!this.#alive()) connection.destroy() // the other one has failed meanwhile
@@ -158,8 +158,8 @@ class Pair {
   }
 
   #consumeBy(consume: Consume): Link["consume"] {
-    return (queue, { prefetch }, listener) =>
-      this.#request((signal) => consume(queue, prefetch, listener, signal)).pipe(
+    return (queue, options, listener) =>
+      this.#request((signal) => consume(queue, options, listener, signal)).pipe(
         Effect.map((cancel) => ({ cancel: this.#request(cancel) })),
       )
   }

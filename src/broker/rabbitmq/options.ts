@@ -27,7 +27,7 @@ export interface RabbitMqOptions {
   readonly operationTimeout?: number
   /** ms in all for an orderly close; then the sockets are destroyed. Default 2000. */
   readonly closeTimeout?: number
-  /** Shown in the broker's list of connections. Default `warren`. */
+  /** What the connections are called in the broker's list, before what each is for and the id of the link. Default `warren`. */
   readonly connectionName?: string
   /** Bytes of the largest body, as the broker's `max_message_size`. Default 16 MiB. */
   readonly maxMessageSize?: number

@@ -2,16 +2,17 @@
 //
 // R1. Whatever is not known to be permanent is `LinkLost`: a wrong retry costs a moment, a wrong `Refused` stops a tree.
 
-import { type BrokerError, LinkLost, NotFound, Oversized, Refused } from "../errors.ts"
+import { type BrokerError, Inaccessible, LinkLost, NotFound, Oversized, Refused } from "../errors.ts"
 
 /** Reads a failure of a request `what`, e.g. `declare queue q`. */
 export const explain = (what: string, error: unknown): BrokerError => {
   if (error instanceof LinkLost || error instanceof NotFound || error instanceof Refused) return error
+  if (error instanceof Inaccessible) return error
   const { code, text } = read(error)
   switch (code) {
     case "NOT_FOUND":
       // The queue exists, its node does not answer: that passes.
-      if (/down or inaccessible|timeout/i.test(text)) return new LinkLost({ why: `${what}: ${text}` })
+      if (/down or inaccessible|timeout/i.test(text)) return new Inaccessible({ what, why: text })
       return new NotFound({
         what: /\bno (queue|exchange|binding) '.*?'/.exec(text)?.[0].slice(3).replaceAll("'", "") ?? what,
       })
