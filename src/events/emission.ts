@@ -3,7 +3,10 @@
 // M1. It ends: when the broker has it for all who listen, or with why not, at the latest at its timeout. That nobody listens
 //     is no failure; that it is not retained where it should be is one.
 // M2. One publish serves all filters. Events of one turn with the same key share a message, unless they are plain.
-// M3. An event that a handler emits is confirmed before the message that it handles is acked (promise 2).
+// M3. A nack says that some queue does not take it, not which, nor that others did not. It is sent again while that may be an
+//     election of a quorum queue. Then it is taken for a queue that lies on a broker node that is down: nobody listens there,
+//     and the event counts as sent to all others; unless it is to be retained.
+// M4. An event that a handler emits is confirmed before the message that it handles is acked (promise 2).
 
 import { Effect } from "effect"
 import { Entry } from "../messaging/deadlines.ts"
@@ -34,11 +37,22 @@ export interface Emission {
   readonly parent: Job | undefined
 }
 
-/** @param settle called once: undefined when the broker has it. */
-export const emit = (node: Node, emission: Emission, settle: (reason: AskReason | undefined) => void): void => {
+/** ms before a nacked event is sent again (M3). */
+const againAfter = [100, 1_000]
+
+/**
+ * @param incomplete called when it was not taken for all who listen (M3).
+ * @param settle called once: undefined when the broker has it.
+ */
+export const emit = (
+  node: Node,
+  emission: Emission,
+  incomplete: () => void,
+  settle: (reason: AskReason | undefined) => void,
+): void => {
   const why = problem(emission)
   if (why !== undefined) return settle(new Rejected({ why }))
-  new SentEvent(node, emission, settle).send()
+  new SentEvent(node, emission, incomplete, settle).send()
 }
 
 const problem = ({ key, headers, plain }: Emission): string | undefined => {
@@ -55,16 +69,20 @@ class SentEvent extends Entry implements Parcel {
   bytes = 0
   readonly #node: Node
   readonly #emission: Emission
+  readonly #incomplete: () => void
   readonly #settle: (reason: AskReason | undefined) => void
   readonly #confirmed: (() => void) | undefined
   readonly #lane: Lane
   #open = true
   #sent = false
+  #nacks = 0
+  #again: Entry | undefined
 
-  constructor(node: Node, emission: Emission, settle: (reason: AskReason | undefined) => void) {
+  constructor(node: Node, emission: Emission, incomplete: () => void, settle: (reason: AskReason | undefined) => void) {
     super()
     this.#node = node
     this.#emission = emission
+    this.#incomplete = incomplete
     this.#settle = settle
     this.#lane = node.outbox.lane(destination(node, emission))
     this.#confirmed = emission.parent?.sending()
@@ -106,8 +124,21 @@ class SentEvent extends Entry implements Parcel {
 
   settled(refusal: Refusal | undefined): void {
     const { retained } = this.#emission
+    if (refusal?._tag === "Nacked" && this.#open) return this.#nacked()
     if (refusal?._tag === "Unroutable" && retained !== undefined && this.#open) return this.#retain(retained)
     this.#end(refusal && new Rejected({ why: refusal.message }))
+  }
+
+  /** M3 */
+  #nacked(): void {
+    const delay = againAfter[this.#nacks++]
+    if (delay !== undefined) {
+      this.#again = this.#node.deadlines.add(this.#node.now() + delay, () => this.#push())
+      return
+    }
+    if (this.#emission.retained !== undefined) return this.#end(new MailboxFull({ what: "what retains the event" }))
+    this.#incomplete()
+    this.#end(undefined)
   }
 
   /** Somebody has deleted the stream. */
@@ -132,6 +163,7 @@ class SentEvent extends Entry implements Parcel {
     if (!this.#open) return
     this.#open = false
     this.cancel()
+    this.#again?.cancel()
     this.#confirmed?.()
     this.#settle(reason)
   }
@@ -143,5 +175,5 @@ const destination = ({ names, id }: Node, { key, retained }: Emission): Destinat
   mandatory: retained !== undefined, // M1
   node: id,
   spread: true, // the members of a group share them
-  onNack: "retry",
+  onNack: "fail", // M3
 })

@@ -21,6 +21,8 @@ const defaultBuffer = 1_000
 const bufferBytes = 16 * 1024 * 1024
 /** ms that a subscriber that leaves waits until its position is noted. */
 const noteWithin = 2_000
+/** ms between two complaints of the same kind. */
+const tellAgain = 60_000
 /** How often an event that crashes its handler is begun, where no group says. */
 const maxDeliveries = 3
 
@@ -30,6 +32,8 @@ export class Events {
   readonly #node: Node
   readonly #switchboard: Switchboard
   readonly #retention: Retention
+  /** When it may be said again that events were not taken for all. */
+  #toldUntil = 0
   /** What each tap has to do before it is left. */
   readonly #finishers = new Set<Effect.Effect<void>>()
 
@@ -58,7 +62,16 @@ export class Events {
   }
 
   emit(emission: Emission, settle: (reason: AskReason | undefined) => void): void {
-    emit(this.#node, emission, settle)
+    emit(this.#node, emission, this.#incomplete, settle)
+  }
+
+  /** Of many that follow each other one is told. */
+  readonly #incomplete = (): void => {
+    const now = this.#node.now()
+    if (now < this.#toldUntil) return
+    this.#toldUntil = now + tellAgain
+    const why = "a queue that is bound to them does not take them, perhaps because its broker node is down"
+    this.#node.log("Warn", `events were not taken for all who listen: ${why}`)
   }
 
   // Listening

@@ -56,6 +56,8 @@ export class Replay implements LinkUser {
   readonly #ids = new Map<number, string | undefined>()
   readonly #open = new Map<number, Open>()
   #link: Link | undefined
+  /** Of the consumer that counts. */
+  #session: object | undefined
   #consumer: Consumer | undefined
   #left = false
 
@@ -98,30 +100,41 @@ export class Replay implements LinkUser {
       const from = this.#known?.offset ?? this.#from
       this.#proof?.cancel()
       this.#proof = this.#known && this.#node.deadlines.add(this.#node.now() + proofWithin, () => this.#restart())
+      const session = {}
+      this.#session = session
+      const isOver = () => this.#session !== session
       const listener = {
-        delivery: (delivery: Delivery) => this.#receive(delivery),
-        cancelled: (why: string) => this.#cancelled(link, why),
+        delivery: (delivery: Delivery) => (isOver() ? delivery.ack() : this.#receive(delivery)),
+        cancelled: (why: string) => (isOver() ? undefined : this.#cancelled(link, why)),
       }
-      this.#consumer = yield* link.consume(this.#stream.queue.name, { prefetch, from }, listener)
+      const consumer = yield* link.consume(this.#stream.queue.name, { prefetch, from }, listener)
+      if (isOver()) yield* Effect.ignore(consumer.cancel)
+      else this.#consumer = consumer
     })
   }
 
   down(): void {
     if (this.#known === undefined && this.#from === "next") this.tap.lose() // nobody knows where it would have gone on
-    this.#link = this.#consumer = undefined
+    this.#link = this.#end()
+  }
+
+  /** What comes of what was begun counts for nothing. */
+  #end(): undefined {
+    this.#session = this.#consumer = undefined
     this.#proof?.cancel()
   }
 
   /** Nothing more is read. */
   readonly leave: Effect.Effect<void> = Effect.suspend(() => {
+    const consumer = this.#consumer
     this.#left = true
-    this.#proof?.cancel()
+    this.#end()
     this.tap.end()
-    return this.#consumer === undefined ? Effect.void : Effect.ignore(this.#consumer.cancel)
+    return consumer === undefined ? Effect.void : Effect.ignore(consumer.cancel)
   })
 
   #cancelled(link: Link, why: string): void {
-    if (this.#link !== link || this.#left) return
+    this.#end()
     this.#node.log("Warn", `${this.#name}: the broker ended the reading of ${this.#stream.queue.name} (${why})`)
     this.#node.run(this.#upAgain(link))
   }
@@ -143,7 +156,8 @@ export class Replay implements LinkUser {
       "Warn",
       `${this.#name}: ${this.#stream.queue.name} is another one than before, and is read from its first`,
     )
-    this.#known = this.#consumer = undefined
+    this.#end()
+    this.#known = undefined
     this.#from = "first"
     this.#ids.clear()
     this.#open.clear()
@@ -166,7 +180,6 @@ export class Replay implements LinkUser {
   // Events
 
   #receive(delivery: Delivery): void {
-    if (this.#left) return
     const { message } = delivery
     const offset = message.headers[offsetHeader]
     const place = { offset: typeof offset === "number" ? offset : -1, id: message.messageId }

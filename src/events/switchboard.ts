@@ -170,6 +170,8 @@ export class Switchboard implements LinkUser {
     const declare = Effect.suspend(() => link.declareQueue({ name: this.#queue, type: "classic", expires }))
     return Effect.asVoid(
       Effect.catchTag(declare, "Inaccessible", () => {
+        // While it is bound the broker refuses what is emitted, on behalf of nobody (emission.ts, M3).
+        this.#node.run(Effect.ignore(link.deleteQueue(this.#queue)))
         this.#generation++
         this.#queue = this.#node.names.eventsOf(this.#node.id, this.#generation)
         return declare

@@ -3,7 +3,7 @@
 //
 // V1. Of a node the beat with the largest sequence number counts, in whatever order and however often beats come. A goodbye
 //     is a beat like any other: smaller numbers do not bring its node back, nor do they bring back one that is dead.
-// V2. A node is judged by its own interval: suspect after 1.5 of them in silence, dead after 1.8, so that everybody knows
+// V2. A node is judged by its own interval: suspect after 1.5 of them in silence, dead after 1.7, so that everybody knows
 //     within two. It is suspect too when its beat says that its event loop was held up for more than half of one.
 // V3. The observer does not judge itself by its silence.
 // V4. What is remembered is bounded: nodes, members, and the time that a node which has gone is remembered for its number.
@@ -39,7 +39,7 @@ export interface Step {
 
 /** Intervals in silence. */
 const suspectAfter = 1.5
-export const deadAfter = 1.8
+export const deadAfter = 1.7
 /** Part of an interval that an event loop may be held up. */
 const heldUpAfter = 0.5
 /** ms for which the number of a node that has gone is remembered. */

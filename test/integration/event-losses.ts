@@ -7,6 +7,7 @@ import type { Bench } from "./bench.ts"
 import { bodies, collect, sales, Till, till } from "./event-fixture.ts"
 import { eventually } from "./eventually.ts"
 import { latch } from "./latch.ts"
+import { reasonOf } from "./rejection.ts"
 
 export const eventLosses = (bench: Bench): void => {
   describe("a subscriber whose link is lost", () => {
@@ -130,6 +131,50 @@ export const eventLosses = (bench: Bench): void => {
       await eventually("it sells again", () => mine.sell(sales([2])).then(() => true))
       await loop.count(1)
       expect(loop.events.at(-1)!.body).toBe(2)
+    })
+  })
+
+  describe("an event that a queue does not take", () => {
+    const P = protocol("shaky", "1.0.0", {
+      say: ask({ payload: Schema.Struct({ n: Schema.Number, nacks: Schema.Number }) }),
+      keep: ask({ payload: Schema.Struct({ n: Schema.Number, nacks: Schema.Number }) }),
+      said: event(Schema.Number),
+      kept: event(Schema.Number, { retain: { bytes: 1_000_000 } }),
+    })
+    const shaky = () => {
+      const { faults } = bench.venue.embedded!
+      const nacked = async (nacks: number, emit: () => Promise<void>) => {
+        faults.nack(nacks)
+        await emit().finally(faults.calm)
+      }
+      return actor(P, (self) => ({
+        say: ({ n, nacks }) => nacked(nacks, () => self.emit("said", n)),
+        keep: ({ n, nacks }) => nacked(nacks, () => self.emit("kept", n)),
+      }))
+    }
+    /** Whatever else is published meanwhile. */
+    const always = 1_000
+
+    it.for([1, 2])("is sent again, and gets there (%i nacks) (9)", async (nacks) => {
+      const ref = await bench.spawn(shaky())
+      const loop = await collect(ref.said())
+      await ref.say({ n: 1, nacks })
+      await loop.count(1)
+      expect(bodies(loop.events)).toStrictEqual([1])
+    })
+
+    it("counts as sent when it never does: its source goes on (9)", async () => {
+      const ref = await bench.spawn(shaky())
+      const loop = await collect(ref.said())
+      await ref.say({ n: 1, nacks: always })
+      await ref.say({ n: 2, nacks: 0 })
+      await loop.count(1)
+      expect(bodies(loop.events)).toStrictEqual([2])
+    })
+
+    it("fails when it is to be retained (9)", async () => {
+      const ref = await bench.spawn(shaky())
+      expect(await reasonOf(ref.keep({ n: 1, nacks: always }))).toMatchObject({ _tag: "Crashed" })
     })
   })
 }

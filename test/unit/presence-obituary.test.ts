@@ -100,15 +100,15 @@ describe("a node whose link has ended", () => {
     const unsure = conclude(view, "n1", 100 + grace, "unknown")
     expect(told(unsure)).toStrictEqual([])
     expect(list(unsure.view, {}, 2_100)[0]).toMatchObject({ health: "suspect", why: expect.stringMatching(/^no beat/) })
-    expect(due(unsure.view)).toBe(1.8 * interval)
+    expect(due(unsure.view)).toBe(1.7 * interval)
     expect(told(apply(unsure.view, onLink("l-1", { seq: 2 }), 2_200))).toStrictEqual([["changed", false]])
   })
 
   it("is dead by its silence when that comes first (O2)", () => {
     const { view } = cutOff(seen(onLink("l-1", { interval: 500 })), "l-1", 100)
-    expect(due(view)).toBe(900)
-    const why = expect.stringMatching(/^no beat for 900 ms/)
-    expect(told(judge(view, 900))).toStrictEqual([["left", why]])
+    expect(due(view)).toBe(850)
+    const why = expect.stringMatching(/^no beat for 850 ms/)
+    expect(told(judge(view, 850))).toStrictEqual([["left", why]])
   })
 
   it("is judged by its silence alone once the observer has had another link (W3)", () => {

@@ -97,13 +97,13 @@ describe("the view of a node", () => {
     expect(list(apply(view, aBeat({ seq: 4, members: [worker] }), 0).view, {}, 0)).toHaveLength(1)
   })
 
-  it("suspects after 1.5 of the node's own intervals, and buries after 1.8 (V2)", () => {
+  it("suspects after 1.5 of the node's own intervals, and buries after 1.7 (V2)", () => {
     fc.assert(
       fc.property(fc.integer({ min: 10, max: 600_000 }), fc.nat(2_000_000), fc.nat(), (interval, silence, from) => {
         const view = seen([aBeat({ interval, members: [worker] })], from)
         const [member] = list(judge(view, from + silence).view, {}, from + silence)
         expect(member?.health).toBe(
-          from + silence >= from + 1.8 * interval
+          from + silence >= from + 1.7 * interval
             ? undefined
             : from + silence >= from + 1.5 * interval
               ? "suspect"
