@@ -84,7 +84,7 @@ export const presence = (bench: Bench): void => {
         why: expect.stringMatching(/^no beat for .* handling `crunch` in acme\/worker\/1/),
       })
       expect(left!.at - cutAt).toBeLessThan(2 * interval + 250)
-      expect(left!.at - suspect!.at).toBeGreaterThan(0.2 * interval)
+      expect(left!.at - suspect!.at).toBeGreaterThan(0.1 * interval)
       b.reconnect()
       await eventually("it is back", async () => (await addresses(a)).includes("acme/worker/1 alive"))
     })
