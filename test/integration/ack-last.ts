@@ -2,7 +2,7 @@
 
 import { Schema } from "effect"
 import { describe, expect, it } from "vitest"
-import { type ActorSystem, actor, ask, batch, protocol, tell } from "../../src/index.ts"
+import { type ActorSystem, actor, ask, batch, event, protocol, tell } from "../../src/index.ts"
 import type { Bench } from "./bench.ts"
 import { eventually } from "./eventually.ts"
 
@@ -55,6 +55,31 @@ export const ackLast = (bench: Bench): void => {
       broker.faults.unblock()
       await eventually("it is acked", () => broker.queue(queue)?.unacked === 0)
       await eventually("the sink has it", () => got() === 1)
+    })
+
+    it("is acked only after what its handler emitted is confirmed (2)", async () => {
+      const broker = bench.venue.embedded!
+      const Bell = protocol("bell", "1.0.0", { ring: tell(), rang: event(Schema.Boolean) })
+      let done = false
+      const bell = await bench.spawn(
+        actor(Bell, (self) => ({
+          ring: () => {
+            broker.faults.block("low on disk")
+            void self.emit("rang", false)
+            done = true
+          },
+        })),
+      )
+      const queue = bench.claim(Bell, bell.$id)
+      await using loop = await bell.rang().open()
+      await bell.ring()
+      await eventually("it is handled", () => done)
+      for (const until = performance.now() + 50; performance.now() < until; await turns(1)) {
+        expect(broker.queue(queue)?.unacked, "its event is not confirmed: no ack yet").toBe(1)
+      }
+      broker.faults.unblock()
+      await eventually("it is acked", () => broker.queue(queue)?.unacked === 0)
+      expect((await loop.next()).value?.body).toBe(false)
     })
 
     it("that is handled together with others is acked with them, after what their handler sent is confirmed (2)", async () => {

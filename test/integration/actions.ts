@@ -163,7 +163,7 @@ export const actions = (bench: Bench): void => {
     })
 
     it("that is deaf to its signal is crashed after `stuckAfter`, like any handler (1)", async () => {
-      const ref = await spawn([], { stuckAfter: 50 }, soon)
+      const ref = await spawn([], { stuckAfter: 1_000 }, soon)
       const goal = await ref.count({ steps: 100, each: 10, stops: "never" })
       await goal.cancel()
       expect(goal.status).toBe("canceling")

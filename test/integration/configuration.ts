@@ -30,10 +30,12 @@ export const configuration = (bench: Bench): void => {
       crash: ask({}),
     })
     const log: Array<unknown> = []
+    let makings = 0
     const shop = (options: object = {}) =>
       actor(
         Shop,
         (self) => {
+          makings++
           log.push(`made with ${self.latest(settings).factor}`)
           self.on(settings, ({ factor }) => void log.push(`now ${factor}`))
           return {
@@ -47,18 +49,18 @@ export const configuration = (bench: Bench): void => {
         },
         { needs: [settings], ...options },
       )
-    return { Config, config, settings, Shop, shop, log }
+    return { Config, config, settings, Shop, shop, log, makings: () => makings }
   }
 
   describe("an actor that needs a configuration", () => {
     it("takes no mail before it has it, and then with it, whoever came first (1)", async () => {
-      const { Config, config, shop, log } = open()
+      const { Config, config, shop, log, makings } = open()
       const ref = await bench.spawn(shop())
       await ref.note("early")
       const early = ref.price(3)
       const system = await bench.system
       await eventually("it says what it waits for", () => system.printTree().includes("waits for test.config-"))
-      expect(log, "no message, and no factory").toStrictEqual([])
+      expect([makings(), log], "no factory, and no message").toStrictEqual([0, []])
       const main = await bench.spawn(config, { id: "main" })
       await main.set(2)
       expect(await early).toBe(6)

@@ -431,7 +431,9 @@ export const eventsForAll = (bench: Bench): void => {
         ),
         soon,
       )
-      await ref.sell(sales([0, 1, 2, 3, 4]))
+      await ref.sell(sales([0]))
+      await eventually("it is busy", () => heard.length === 1)
+      await ref.sell(sales([1, 2, 3])) // two of them may wait
       await eventually("it has crashed", async () => (await strict.incarnation()) === 2)
       await ref.sell(sales([5]))
       await eventually("it listens again", () => heard.includes(5))

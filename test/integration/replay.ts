@@ -183,6 +183,19 @@ export const replays = (bench: Bench): void => {
       expect(bodies(await take(ref.written({ from: "first" }), 2))).toStrictEqual(["b", "c"])
     })
 
+    it("is kept again, and read from its first by name, when it was deleted while nobody read it", async () => {
+      const { ref, stream, claim } = await open()
+      claim("audit", ref.$id)
+      await ref.write(["a", "b", "c"])
+      const loop = await collect(ref.written({ resume: "audit" }))
+      await loop.count(3)
+      await loop.close()
+      await bench.run(bench.link.deleteQueue(stream))
+      await ref.write(["d"]) // its number is less than where the audit stopped
+      const [event] = await take(ref.written({ resume: "audit" }), 1)
+      expect(event).toMatchObject({ body: "d", offset: 0, gap: true })
+    })
+
     it("is handled by an actor from where it stopped, after a crash as well (6)", async () => {
       const { P, ref, claim } = await open()
       claim("reader")
