@@ -117,7 +117,8 @@ export const streams = ({ spec }: Suite): void => {
         const other = { name, type: "stream", retention: { age: 60, bytes: 1_000_000 } } as const
         const refused = yield* Effect.flip(link.declareQueue(other))
         expect(refused).toBeInstanceOf(Refused)
-        for (const word of [name, "x-max-age", "3600s", "60s"]) expect(refused.message).toContain(word)
+        for (const word of [name, "x-max-age"]) expect(refused.message).toContain(word)
+        for (const age of [/\b3600(s|000)\b/, /\b60(s|000)\b/]) expect(refused.message).toMatch(age) // 4.3 says it in ms
         expect(yield* Effect.flip(link.declareQueue({ name, type: "quorum" }))).toBeInstanceOf(Refused)
         expect(yield* Effect.flip(link.get(name))).toBeInstanceOf(Refused)
         expect(yield* Effect.flip(link.purgeQueue(name))).toBeInstanceOf(Refused)
