@@ -67,12 +67,10 @@ export const eventGroups = (bench: Bench): void => {
       const other = await bench.start()
       const later = await collect(other.ref(Till, ref.$id).sold({ group }))
       await later.count(3)
-      // The loop was left at the first: it may have been handled in part.
-      expect(later.events.map(({ body, attempt }) => [body, attempt > 1])).toStrictEqual([
-        [1, true],
-        [2, false],
-        [3, false],
-      ])
+      // The loop was left at the first: it may have been handled in part. RabbitMQ 4.3 does not count that it was given back,
+      // older ones do, so its `attempt` is 1 or 2.
+      expect(bodies(later.events)).toStrictEqual([1, 2, 3])
+      expect(later.events.slice(1).map(({ attempt }) => attempt)).toStrictEqual([1, 1])
     })
 
     it("is done with an event when the loop asks for the next one (2)", async () => {
