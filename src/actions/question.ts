@@ -4,8 +4,8 @@
 import type { Node } from "../messaging/node.ts"
 import { OpenAsk } from "../messaging/pending.ts"
 import { type AskReason, Rejected, TimedOut } from "../protocol/errors.ts"
-import type { GoalStatus, ListedGoal } from "../protocol/goal.ts"
-import { executorOf } from "../wire/goal-item.ts"
+import type { ListedGoal } from "../protocol/goal.ts"
+import { executorOf, isToldStatus } from "../wire/goal-item.ts"
 import type { Outcome } from "../wire/item.ts"
 import type { Kind } from "./run.ts"
 import { give } from "./watch.ts"
@@ -63,25 +63,15 @@ const listOf = (node: string, value: unknown): Answer => {
   return { ok: true, value: lines as ReadonlyArray<ListedGoal> }
 }
 
-const statuses: ReadonlySet<unknown> = new Set<GoalStatus>([
-  "accepted",
-  "executing",
-  "canceling",
-  "succeeded",
-  "aborted",
-  "canceled",
-  "preempted",
-])
-
 const lineOf = (node: string, line: unknown): ListedGoal | undefined => {
   if (typeof line !== "object" || line === null) return undefined
   const { id, status, acceptedAt, since } = line as Readonly<Record<string, unknown>>
   return typeof id === "string" &&
     executorOf(id) === node &&
-    statuses.has(status) &&
+    isToldStatus(status) &&
     isTime(acceptedAt) &&
     isTime(since)
-    ? { id, status: status as GoalStatus, node, acceptedAt, since }
+    ? { id, status, node, acceptedAt, since }
     : undefined
 }
 

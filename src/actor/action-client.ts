@@ -17,7 +17,7 @@ import type { Message } from "../protocol/message.ts"
 import { executorOf } from "../wire/goal-item.ts"
 import type { Outcome as WireOutcome } from "../wire/item.ts"
 import { type ClientOptions, millis } from "./client-options.ts"
-import { CurrentJob, currentJob } from "./current.ts"
+import { currentJob, jobOf } from "./current.ts"
 import { effectGoalHandle, goalHandle, type Origin } from "./goal-handle.ts"
 
 type Handle = GoalHandle<unknown, unknown, unknown>
@@ -205,12 +205,8 @@ export const effectAction = (
   })
 }
 
-/** A fiber may outlive its job; what it does then is done on nobody's behalf. */
 const onBehalf = <A, E>(run: (parent: Job | undefined) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  Effect.withFiber((fiber) => {
-    const job = fiber.getRef(CurrentJob)
-    return run(job?.running ? job : undefined)
-  })
+  Effect.withFiber((fiber) => run(jobOf(fiber)))
 
 const effectOf = <A>(outcome: Outcome<A, AskError>): Effect.Effect<A, AskError> =>
   outcome.ok ? Effect.succeed(outcome.value) : Effect.fail(outcome.error)

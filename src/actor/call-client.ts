@@ -14,7 +14,7 @@ import type { Ask, Message } from "../protocol/message.ts"
 import type { MaybeStream, Slot } from "../protocol/slot.ts"
 import type { Outcome as WireOutcome } from "../wire/item.ts"
 import { type ClientOptions, millis } from "./client-options.ts"
-import { CurrentJob, currentJob } from "./current.ts"
+import { currentJob, jobOf } from "./current.ts"
 
 type Settle = (outcome: Outcome<unknown, unknown>) => void
 type Dispatch = (
@@ -114,9 +114,7 @@ export const effectCall = (client: ClientOptions, to: Route, name: string, messa
   return (payload: unknown, options?: CallOptions) =>
     Effect.withFiber<unknown, unknown>((fiber) =>
       Effect.callback((resume) => {
-        // A fiber may outlive its job; what it does then is done on nobody's behalf.
-        const job = fiber.getRef(CurrentJob)
-        const ongoing = start(dispatch, payload, options, job?.running ? job : undefined, (outcome) =>
+        const ongoing = start(dispatch, payload, options, jobOf(fiber), (outcome) =>
           resume(outcome.ok ? Effect.succeed(outcome.value) : Effect.fail(outcome.error)),
         )
         return Effect.sync(() => ongoing?.giveUp())

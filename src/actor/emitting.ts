@@ -12,7 +12,7 @@ import type { Event, Messages } from "../protocol/message.ts"
 import type { AnyProtocol } from "../protocol/protocol.ts"
 import type { Sent } from "../protocol/slot.ts"
 import type { Address } from "../wire/address.ts"
-import { CurrentJob, currentJob } from "./current.ts"
+import { currentJob, jobOf } from "./current.ts"
 import type { EmitOptions, Self } from "./self.ts"
 
 type Emit = (
@@ -92,8 +92,7 @@ export const emit = <M extends Messages, K extends Emitted<M> & string>(
 ): Effect.Effect<void, AskError> =>
   Effect.withFiber((fiber) =>
     Effect.callback((resume) => {
-      const job = fiber.getRef(CurrentJob)
-      emitters.get(self)?.(name, body, options, job?.running ? job : undefined, (error) =>
+      emitters.get(self)?.(name, body, options, jobOf(fiber), (error) =>
         resume(error === undefined ? Effect.void : Effect.fail(error)),
       )
     }),

@@ -15,7 +15,7 @@ import type { MaybeStream, Slot } from "../protocol/slot.ts"
 import { Unsendable } from "../streams/outlet.ts"
 import { drain, iteratorOf, pump } from "../streams/pump.ts"
 import { type ClientOptions, millis } from "./client-options.ts"
-import { CurrentJob, currentJob } from "./current.ts"
+import { CurrentJob, currentJob, jobOf } from "./current.ts"
 import { StreamCall, type Target } from "./stream-call.ts"
 
 type Settle = (outcome: Outcome<unknown, unknown>) => void
@@ -138,9 +138,7 @@ export const effectStream = (
     options: CallOptions | undefined,
     settle: Settle,
   ): StreamCall => {
-    // A fiber may outlive its job; what it does then is done on nobody's behalf.
-    const job = fiber.getRef(CurrentJob)
-    const call = open(payload, options, job?.running ? job : undefined, settle)
+    const call = open(payload, options, jobOf(fiber), settle)
     fork(call, payload, fiber.context)
     return call
   }

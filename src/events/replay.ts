@@ -12,6 +12,7 @@ import type { BrokerError } from "../broker/errors.ts"
 import type { LinkUser } from "../messaging/connection.ts"
 import type { Entry } from "../messaging/deadlines.ts"
 import type { Node } from "../messaging/node.ts"
+import { untilUp } from "../messaging/until-up.ts"
 import { readEventKey } from "../wire/event-key.ts"
 import type { EventItem } from "../wire/item.ts"
 import { Arrival } from "./arrival.ts"
@@ -140,12 +141,8 @@ export class Replay implements LinkUser {
   }
 
   #upAgain(link: Link): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      if (this.#left || this.#link !== link) return Effect.void
-      return Effect.catch(this.#begin(link), (error) =>
-        error._tag === "LinkLost" ? Effect.void : Effect.andThen(Effect.sleep(again), this.#upAgain(link)),
-      )
-    })
+    const begin = Effect.suspend(() => this.#begin(link))
+    return untilUp(begin, () => !this.#left && this.#link === link, again)
   }
 
   /** R1: it is another stream. */

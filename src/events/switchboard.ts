@@ -14,6 +14,7 @@ import type { BrokerError } from "../broker/errors.ts"
 import type { LinkUser } from "../messaging/connection.ts"
 import type { Node } from "../messaging/node.ts"
 import { Soon } from "../messaging/soon.ts"
+import { untilUp } from "../messaging/until-up.ts"
 import { matches, wordsOf } from "../protocol/topic.ts"
 import { readEventKey } from "../wire/event-key.ts"
 import type { Headers } from "../wire/item.ts"
@@ -197,13 +198,9 @@ export class Switchboard implements LinkUser {
     this.#node.run(this.#upAgain(link))
   }
 
-  /** RabbitMQ cancels before it deletes: a queue may still be there when it is declared, and be gone a moment later. */
   #upAgain(link: Link): Effect.Effect<void> {
-    const again = Effect.suspend(() => Effect.andThen(Effect.sleep(declareAgain), this.#upAgain(link)))
-    return Effect.suspend(() => {
-      if (this.#left || this.#node.connection.link !== link) return Effect.void
-      return Effect.catch(this.up(link), (error) => (error._tag === "LinkLost" ? Effect.void : again))
-    })
+    const up = Effect.suspend(() => this.up(link))
+    return untilUp(up, () => !this.#left && this.#node.connection.link === link, declareAgain)
   }
 
   /** The node stops: the queue goes. */

@@ -21,6 +21,7 @@ import type { ReplyQueue } from "./lane.ts"
 import type { Node } from "./node.ts"
 import { repeatAsks } from "./repeat.ts"
 import { Soon } from "./soon.ts"
+import { untilUp } from "./until-up.ts"
 
 /** ms without a consumer after which the broker deletes the inbox of a node that is gone. */
 const expires = 60_000
@@ -120,12 +121,9 @@ export class Inbox implements LinkUser, ReplyQueue {
 
   /** As long as it is this link that is up. */
   #upAgain(link: Link): Effect.Effect<void> {
-    const up = Effect.suspend(() =>
-      this.#left || this.#node.connection.link !== link
-        ? Effect.void
-        : Effect.catch(this.up(link), () => this.#upAgain(link)),
-    )
-    return Effect.andThen(Effect.sleep(lookAfter), up)
+    const up = Effect.suspend(() => this.up(link))
+    const wanted = () => !this.#left && this.#node.connection.link === link
+    return Effect.andThen(Effect.sleep(lookAfter), untilUp(up, wanted, lookAfter))
   }
 
   #receive(delivery: Delivery): void {

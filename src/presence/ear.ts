@@ -12,6 +12,7 @@ import type { BrokerError } from "../broker/errors.ts"
 import type { LinkUser } from "../messaging/connection.ts"
 import type { Node } from "../messaging/node.ts"
 import { Soon } from "../messaging/soon.ts"
+import { untilUp } from "../messaging/until-up.ts"
 import { beatPattern } from "../wire/beat.ts"
 
 /** ms without a consumer after which the broker deletes a queue. */
@@ -102,10 +103,8 @@ export class Ear implements LinkUser {
   }
 
   #upAgain(link: Link): Effect.Effect<void> {
-    const later = Effect.suspend(() => Effect.andThen(Effect.sleep(again), this.#upAgain(link)))
-    return Effect.suspend(() =>
-      this.#open && this.#node.connection.link === link ? Effect.catch(this.up(link), () => later) : Effect.void,
-    )
+    const up = Effect.suspend(() => this.up(link))
+    return untilUp(up, () => this.#open && this.#node.connection.link === link, again)
   }
 
   /** The queue goes, and its consumer with it. */

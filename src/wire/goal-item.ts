@@ -111,7 +111,7 @@ interface Raw {
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 const orders: ReadonlySet<unknown> = new Set<Order>(["watch", "cancel", "leave", "list"])
-const statuses: ReadonlySet<unknown> = new Set<GoalStatus | "unknown">([
+const statuses: ReadonlySet<unknown> = new Set<GoalStatus>([
   "accepted",
   "executing",
   "canceling",
@@ -119,8 +119,10 @@ const statuses: ReadonlySet<unknown> = new Set<GoalStatus | "unknown">([
   "aborted",
   "canceled",
   "preempted",
-  "unknown",
 ])
+
+/** Of a goal that somebody has accepted. */
+export const isToldStatus = (value: unknown): value is GoalStatus => statuses.has(value)
 
 const isGoal = (value: unknown): value is string => isText(value, maxGoal) && executorOf(value) !== undefined
 const isNumber = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
@@ -173,7 +175,9 @@ const decodeEnding = (status: GoalStatusItem["status"], { o, v }: Raw): Outcome 
 export const decodeStatus = (raw: Raw, id: number): GoalStatusItem | Malformed => {
   const wrong =
     wrongReport(raw) ??
-    (statuses.has(raw.s) ? undefined : 'the status "s" is none that is known; docs/wire.md has them')
+    (isToldStatus(raw.s) || raw.s === "unknown"
+      ? undefined
+      : 'the status "s" is none that is known; docs/wire.md has them')
   if (wrong !== undefined) return malformed(wrong, raw)
   const status = raw.s as GoalStatusItem["status"]
   const report = { kind: "goal-status", id, goal: raw.g as string, number: raw.u as number, status } as const
